@@ -1,0 +1,72 @@
+# Needs GNU make, Python 3.11 and the package index that pip uses; all else is fetched into .venv and .tools.
+# Tools run through .venv/bin/python: console scripts keep the folder they were made in and break when it moves.
+
+# Not from the environment: some shells keep the name of the machine in HOST.
+HOST := 127.0.0.1
+PORT ?= 8000
+WORKERS ?= 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+unexport VIRTUAL_ENV CONDA_PREFIX PYTHONHOME PYTHONPATH
+
+.PHONY: help run test check bench new slices clean browser format lock again
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+run: .venv/.main ## start the app (PORT=8000 HOST=127.0.0.1 WORKERS=1)
+	@exec .venv/bin/python -m slice_api --host "$(HOST)" --port "$(PORT)" --workers "$(WORKERS)"
+
+test: .venv/.installed browser ## run the tests (ARGS="-k links")
+	@.venv/bin/python -m pytest $(ARGS)
+
+check: .venv/.installed ## lint, format, types, import contracts, lock
+	@.venv/bin/python -m ruff check
+	@.venv/bin/python -m ruff format --check
+	@.venv/bin/python .venv/bin/lint-imports --no-logo
+	@.venv/bin/python -m mypy
+	@$(lock_has_no_address)
+
+bench: .venv/.installed ## measure speed under load (CASE=…)
+	@.venv/bin/python -m tests.load $(CASE)
+
+new: ## make a new slice (NAME=…)
+	@echo "not yet" >&2; exit 1
+
+slices: ## list the slices
+	@echo "not yet" >&2; exit 1
+
+clean: ## remove all that make has made
+	rm -rf .venv .tools .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis
+	find . -name .git -prune -o -name __pycache__ -prune -exec rm -rf {} +
+
+format: .venv/.installed
+	@.venv/bin/python -m ruff check --fix-only
+	@.venv/bin/python -m ruff format
+
+browser: .venv/.installed
+	@.ci/chromium
+
+# ARGS=--regenerate takes the newest version of everything.
+lock:
+	@.ci/poetry lock $(ARGS)
+	@$(lock_has_no_address)
+
+# The lock serves every machine, whatever index its pip uses.
+lock_has_no_address = ! grep -nE '^url = |https?://|file:/' poetry.lock
+
+# One .venv serves both: `make run` needs no development packages, and leaves them alone where they are.
+.venv/.main: pyproject.toml poetry.lock
+	@.ci/poetry install --only main
+	@touch $@
+
+.venv/.installed: pyproject.toml poetry.lock
+	@.ci/poetry sync --all-groups
+	@touch .venv/.main $@
+
+# A stamp says nothing once the Python behind .venv is gone.
+ifeq ($(realpath .venv/bin/python),)
+.venv/.main .venv/.installed: again
+endif

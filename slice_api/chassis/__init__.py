@@ -1,0 +1,116 @@
+"""What every slice stands on: a slice imports what it needs from here; the modules below are the chassis's own."""
+
+from slice_api.chassis.batches import Batch
+from slice_api.chassis.dependencies import (
+    BaseUrl,
+    Caller,
+    ClientAddress,
+    Db,
+    Feed,
+    Later,
+    Logger,
+    Now,
+    Paging,
+    ReservedSegments,
+    Service,
+    own_settings,
+)
+from slice_api.chassis.events import EVENTS, Event, EventRecord, on
+from slice_api.chassis.exchange import Principal
+from slice_api.chassis.ids import new_id, random_text
+from slice_api.chassis.jobs import every
+from slice_api.chassis.policies import public, requires
+from slice_api.chassis.problems import (
+    Fault,
+    Problem,
+    all_invalid,
+    conflict,
+    described,
+    forbidden,
+    gone,
+    invalid,
+    not_found,
+    unauthenticated,
+    unavailable,
+)
+from slice_api.chassis.schemas import Integer, Line, Schema, Tag, Tags, Text, Time
+from slice_api.chassis.storage.pages import Page, PageQuery
+from slice_api.chassis.storage.query import (
+    Condition,
+    after,
+    at_least,
+    at_most,
+    before,
+    either,
+    equals,
+    has,
+    is_missing,
+    matches,
+    one_of,
+)
+from slice_api.chassis.storage.stores import Collection, Log
+from slice_api.chassis.storage.tx import Taken, Tx
+from slice_api.settings import CommaList, SliceSettings
+
+__all__ = [
+    "EVENTS",
+    "BaseUrl",
+    "Batch",
+    "Caller",
+    "ClientAddress",
+    "Collection",
+    "CommaList",
+    "Condition",
+    "Db",
+    "Event",
+    "EventRecord",
+    "Fault",
+    "Feed",
+    "Integer",
+    "Later",
+    "Line",
+    "Log",
+    "Logger",
+    "Now",
+    "Page",
+    "PageQuery",
+    "Paging",
+    "Principal",
+    "Problem",
+    "ReservedSegments",
+    "Schema",
+    "Service",
+    "SliceSettings",
+    "Tag",
+    "Tags",
+    "Taken",
+    "Text",
+    "Time",
+    "Tx",
+    "after",
+    "all_invalid",
+    "at_least",
+    "at_most",
+    "before",
+    "conflict",
+    "described",
+    "either",
+    "equals",
+    "every",
+    "forbidden",
+    "gone",
+    "has",
+    "invalid",
+    "is_missing",
+    "matches",
+    "new_id",
+    "not_found",
+    "on",
+    "one_of",
+    "own_settings",
+    "public",
+    "random_text",
+    "requires",
+    "unauthenticated",
+    "unavailable",
+]

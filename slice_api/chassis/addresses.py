@@ -1,0 +1,85 @@
+"""Who asks and under which name, behind proxies that are trusted and no others."""
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from typing import Any
+
+_HOST = re.compile(
+    r"(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])(?::\d{1,5})?", re.IGNORECASE
+)
+
+Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+def parse_networks(values: Sequence[str]) -> Networks:
+    """Networks from settings; `*` is every address."""
+    texts = [text for value in values for text in (("0.0.0.0/0", "::/0") if value == "*" else (value,))]
+    return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
+
+
+def header(headers: Headers, name: bytes) -> str | None:
+    """The value of a header, several of them joined by commas (RFC 9110, section 5.3); None when it is not there."""
+    values = [value.decode("latin-1") for key, value in headers if key == name]
+    return ", ".join(values) if values else None
+
+
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address; an IPv4 one in IPv6 clothes (::ffff:192.0.2.1, as a dual-stack socket gives it) as itself."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    return getattr(parsed, "ipv4_mapped", None) or parsed
+
+
+def _is_in(address: str, networks: Networks) -> bool:
+    parsed = _parsed(address)
+    return parsed is not None and any(parsed in network for network in networks)
+
+
+def client_address(peer: str, forwarded_for: str | None, trusted: Networks) -> str:
+    """The client: the peer, or behind trusted proxies the last address in X-Forwarded-For that is not one of them."""
+    peer = str(_parsed(peer) or peer)
+    if not forwarded_for or not trusted or not _is_in(peer, trusted):
+        return peer
+    hops = [_parsed(hop.strip()) for hop in forwarded_for.split(",")]
+    for hop in reversed(hops):
+        if hop is None:
+            return peer
+        if not _is_in(str(hop), trusted):
+            return str(hop)
+    return str(hops[0])
+
+
+def address_group(address: str) -> str:
+    """The address as limits count it: one for IPv4, the /64 for IPv6, where a single customer has a whole network."""
+    parsed = _parsed(address)
+    if parsed is None or parsed.version == 4:
+        return str(parsed or address)
+    return str(ipaddress.ip_network((str(parsed), 64), strict=False))
+
+
+def is_sane_host(host: str) -> bool:
+    """Whether a Host header is a host name or address with an optional port, and nothing else."""
+    return len(host) <= 255 and _HOST.fullmatch(host) is not None
+
+
+def is_allowed_host(host: str, allowed: Sequence[str]) -> bool:
+    """Whether the name in a Host header is one of those that the settings allow (`*.example.org`: any below it)."""
+    if "*" in allowed:
+        return True
+    name = re.sub(r":\d+$", "", host.lower()).rstrip(".")
+    return any(name == each or (each.startswith("*.") and name.endswith(each[1:])) for each in map(str.lower, allowed))
+
+
+def base_url(scope: Any, host: str, trusted: Networks) -> str:
+    """Scheme and host as the client used them."""
+    scheme, peer = scope.get("scheme", "http"), (scope.get("client") or ("", 0))[0]
+    if trusted and _is_in(peer, trusted):
+        forwarded = header(scope["headers"], b"x-forwarded-proto") or ""
+        scheme = forwarded if forwarded in ("http", "https") else scheme
+        named = header(scope["headers"], b"x-forwarded-host") or ""
+        host = named if is_sane_host(named) else host
+    return f"{scheme}://{host}"

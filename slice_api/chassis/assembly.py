@@ -1,0 +1,245 @@
+"""Putting the parts together: what one app stands on, and how slices become its routes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cached_property
+from typing import Any, cast
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import iter_route_contexts
+
+from slice_api.chassis.authentication import ADMIN_KEYS, KeyProvider, LoneAdminKey, ensure_admin_key
+from slice_api.chassis.batches import Batch, Batches
+from slice_api.chassis.clock import Clock
+from slice_api.chassis.credentials import NewKey
+from slice_api.chassis.discovery import OWN_SEGMENTS, Slice
+from slice_api.chassis.dispatch import RouteTable
+from slice_api.chassis.events import EVENTS
+from slice_api.chassis.idempotency import ATTEMPTS
+from slice_api.chassis.jobs import LEASES, Job, JobRunner
+from slice_api.chassis.logs import Logger
+from slice_api.chassis.metrics import Metrics
+from slice_api.chassis.outbox import PARKED, POSITIONS, Outbox, trim_events
+from slice_api.chassis.policies import Target, scope_of
+from slice_api.chassis.rate_limits import RateLimiter
+from slice_api.chassis.sessions import SESSIONS
+from slice_api.chassis.signals import Signal
+from slice_api.chassis.storage.database import Database, Storage
+from slice_api.chassis.storage.stores import Store
+from slice_api.chassis.storage.tx import Tx
+from slice_api.chassis.streams import Feed
+from slice_api.chassis.web_files import WebFiles
+from slice_api.settings import Settings, SliceSettings, parse_rate
+
+OWN_STORES: tuple[Store, ...] = (EVENTS, ADMIN_KEYS, SESSIONS, ATTEMPTS, LEASES, POSITIONS, PARKED)
+
+_SECRET_PARAMETERS = frozenset({"token", "ping_key", "secret"})
+_SWEEP_SECONDS = 60.0
+_RESTART_SECONDS = 1.0
+
+
+class Chassis:
+    """What one app stands on. Routes are given its parts by dependency injection; nothing of it is global."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        slices: Sequence[Slice],
+        storage: Storage,
+        clock: Clock,
+        log: Logger,
+        rate_limiter: RateLimiter,
+        web: WebFiles,
+    ) -> None:
+        self.settings, self.slices, self.storage, self.clock, self.log = settings, tuple(slices), storage, clock, log
+        self.rate_limiter, self.web = rate_limiter, web
+        self.metrics = Metrics()
+        self.table = RouteTable()
+        self.closing = asyncio.Event()
+        self.committed = Signal()
+        self.new_admin_key: NewKey | None = None
+        """The admin key that this start has made, to be shown once."""
+        self.db = Database(storage, self._note_events)
+        self.keys = _key_provider(slices)
+        self.batches = Batches(self.db, log, self.metrics)
+        self.feed = Feed(self.db, self.committed, self.closing, self.metrics)
+        consumers = [consumer for each in slices for consumer in each.consumers]
+        self.outbox = Outbox(consumers, self.db, self.committed, log, self.metrics)
+        trimming = Job("chassis.trim_events", _SWEEP_SECONDS, trim_events(settings.events_keep))
+        self.jobs = JobRunner([trimming, *(job for each in slices for job in each.jobs)], self.db, log, self.metrics)
+
+    @cached_property
+    def reserved_segments(self) -> frozenset[str]:
+        """First path segments that some slice or the service itself owns."""
+        return OWN_SEGMENTS.union(*(each.root_segments for each in self.slices))
+
+    @cached_property
+    def _settings_by_slice(self) -> Mapping[str, SliceSettings]:
+        return {each.name: each.settings for each in self.slices}
+
+    def settings_of(self, slice_name: str) -> SliceSettings:
+        return self._settings_by_slice[slice_name]
+
+    def has_own_rate(self, slice_name: str) -> bool:
+        """Whether a slice counts requests by itself instead of together with the others."""
+        return bool(self._settings_by_slice[slice_name].rate_limit)
+
+    def _note_events(self, topics: Sequence[str]) -> None:
+        for topic in topics:
+            self.metrics.events.labels(topic).inc()
+        self.committed.notify()
+
+    def note_key_use(self, key_id: str) -> None:
+        """Remember that a key was used, for its `last_used_at`; written a moment later."""
+        note = getattr(self.keys, "USES", None)
+        if isinstance(note, Batch):
+            self.batches.add(note, key_id)
+
+    def begin_shutdown(self) -> None:
+        """Called as soon as the service is told to stop: readiness goes, and live streams end."""
+        self.closing.set()
+        self.committed.notify()
+
+    async def settle(self) -> None:
+        """Write what is buffered and tell what has happened, until nothing is left to do."""
+        await self.batches.flush()
+        await self.outbox.drain()
+        await self.batches.flush()
+
+
+def _key_provider(slices: Iterable[Slice]) -> KeyProvider:
+    found = [each.auth for each in slices if each.auth is not None]
+    return cast(KeyProvider, found[0]) if found else LoneAdminKey()
+
+
+def _rate(chassis: Chassis, each: Slice, *, is_root: bool) -> tuple[int, int] | None:
+    """Requests per seconds; paths at the root have a limit only where the slice's own settings give one."""
+    text = each.settings.rate_limit or ("off" if is_root else chassis.settings.rate_limit)
+    return None if text == "off" else parse_rate(text)
+
+
+def _reads_json(context: Any) -> bool:
+    field = context.body_field
+    return field is not None and getattr(field.field_info, "media_type", "") == "application/json"
+
+
+def _answers_json(context: Any) -> bool:
+    kind = getattr(context.response_class, "value", context.response_class)
+    return context.response_field is not None and getattr(kind, "media_type", "") == "application/json"
+
+
+def _file_routes(chassis: Chassis, each: Slice, included: Any, *, is_root: bool) -> None:
+    """Put the routes of one included router into the table, each with what it asks of a request."""
+    rate = _rate(chassis, each, is_root=is_root)
+    own_limit = each.settings.max_body_bytes
+    for context in iter_route_contexts([included]):
+        is_api_route = getattr(context, "body_field", ...) is not ...
+        limit = context.max_body_size if is_api_route else None
+        path = context.path_format or context.path or ""
+        for method in context.methods or ():
+            target = Target(
+                app=context.app,
+                route=context.original_route,
+                endpoint=context.endpoint,
+                slice_name=each.name,
+                method=method,
+                path=path,
+                scope=scope_of(context.endpoint, each.name, method, is_root=is_root),
+                is_json=is_api_route and _answers_json(context) and path.startswith("/api"),
+                takes_json=is_api_route and _reads_json(context),
+                max_body_bytes=next(
+                    each for each in (own_limit, limit, chassis.settings.max_body_bytes) if each is not None
+                ),
+                rate=rate,
+                has_secret_path=not _SECRET_PARAMETERS.isdisjoint(context.param_convertors),
+            )
+            chassis.table.add(target, context.path_regex, context.param_convertors)
+
+
+def mount_slices(app: FastAPI, chassis: Chassis) -> None:
+    """Make the slices' routers routes of the app; the table that answers stands first."""
+    for each in chassis.slices:
+        for router, prefix, is_root in ((each.router, f"/api/{each.name}", False), (each.root_router, "", True)):
+            if router is None:
+                continue
+            # Each include nests one more lifespan around the app's; hundreds of them overflow the stack. They are
+            # entered one after another in `lifespan` below instead.
+            own_lifespan = app.router.lifespan_context
+            app.include_router(router, prefix=prefix, tags=[each.name])
+            app.router.lifespan_context = own_lifespan
+            _file_routes(chassis, each, app.router.routes[-1], is_root=is_root)
+    app.router.routes.insert(0, chassis.table)
+
+
+def _routers(chassis: Chassis) -> Iterable[APIRouter]:
+    pairs = ((each.router, each.root_router) for each in chassis.slices)
+    return (router for pair in pairs for router in pair if router is not None)
+
+
+async def _supervise(name: str, chassis: Chassis, run: Any) -> None:
+    """Keep a background loop running: what goes wrong in it is logged, and it starts again."""
+    while not chassis.closing.is_set():
+        try:
+            await run(chassis.closing)
+        except Exception as error:
+            chassis.log.error("background work failed", work=name, exc_info=error)
+            await asyncio.sleep(_RESTART_SECONDS)
+        else:
+            return
+
+
+async def _sweep_once(chassis: Chassis) -> None:
+    try:
+        await chassis.storage.sweep()
+    except Exception:
+        chassis.metrics.storage_up.set(0)
+        raise
+    chassis.metrics.storage_up.set(1)
+
+
+async def _sweep(chassis: Chassis, closing: asyncio.Event) -> None:
+    while not closing.is_set():
+        await _sweep_once(chassis)
+        try:
+            await asyncio.wait_for(closing.wait(), _SWEEP_SECONDS)
+        except TimeoutError:
+            continue
+
+
+def _loops(chassis: Chassis) -> list[Coroutine[Any, Any, None]]:
+    async def sweep(closing: asyncio.Event) -> None:
+        await _sweep(chassis, closing)
+
+    runs = {"batches": chassis.batches.run, "jobs": chassis.jobs.run, "outbox": chassis.outbox.run, "sweep": sweep}
+    return [_supervise(name, chassis, run) for name, run in runs.items()]
+
+
+async def _open(chassis: Chassis) -> None:
+    stores = [*OWN_STORES, *(store for each in chassis.slices for store in each.stores)]
+    await chassis.storage.open(stores)
+    configured = chassis.settings.admin_key.get_secret_value()
+    chassis.new_admin_key = await chassis.db.transact(_ensure_admin_key, chassis.keys, configured)
+
+
+def _ensure_admin_key(tx: Tx, provider: KeyProvider, configured: str) -> NewKey | None:
+    return ensure_admin_key(tx, provider, configured)
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Storage, the slices' own lifespans and the background loops, from start to stop; nothing buffered is lost."""
+    chassis: Chassis = app.state.chassis
+    await _open(chassis)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(chassis.storage.close)
+        for router in _routers(chassis):
+            await stack.enter_async_context(router.lifespan_context(app))
+        tasks = [asyncio.create_task(loop) for loop in _loops(chassis)]
+        try:
+            yield
+        finally:
+            chassis.begin_shutdown()
+            await asyncio.gather(*tasks)
+            await chassis.settle()

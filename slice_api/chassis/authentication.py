@@ -1,0 +1,152 @@
+"""Who asks: an API key in a header, or the web page's session cookie."""
+
+from hmac import compare_digest
+from typing import Protocol
+
+from starlette.requests import cookie_parser
+from starlette.types import Scope
+
+from slice_api.chassis.addresses import header
+from slice_api.chassis.credentials import NewKey, hash_key, is_mistyped, make_key
+from slice_api.chassis.exchange import Exchange, Principal
+from slice_api.chassis.problems import forbidden, unauthenticated
+from slice_api.chassis.schemas import Schema
+from slice_api.chassis.sessions import COOKIE, find_session
+from slice_api.chassis.storage.stores import Collection
+from slice_api.chassis.storage.tx import Tx
+
+_SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+class KeyProvider(Protocol):
+    """Knows whose a key is. A slice's `auth.py` may be one; without it the one admin key below still works.
+
+    Only hashes of keys are handed in.
+    """
+
+    def identify(self, tx: Tx, key_hash: str) -> Principal | None:
+        """The owner of a key that is valid now."""
+
+    def recall(self, tx: Tx, key_id: str) -> Principal | None:
+        """The owner by id, for sessions that were opened with a key; None when the key is no longer valid."""
+
+    def has_admin(self, tx: Tx) -> bool:
+        """Whether a valid key with the scope `admin` exists."""
+
+    def adopt(self, tx: Tx, key_id: str, key_hash: str, *, is_configured: bool) -> None:
+        """Keep an admin key: the one that SLICE_ADMIN_KEY names, in place of an earlier such one, or a first one."""
+
+    def forget_configured(self, tx: Tx) -> None:
+        """Drop the admin key that SLICE_ADMIN_KEY named before it was emptied."""
+
+
+class AdminKey(Schema):
+    """The one admin key of a service without a keys slice."""
+
+    id: str
+    key_hash: str
+    is_configured: bool
+
+
+ADMIN_KEYS = Collection("chassis_admin_keys", AdminKey)
+
+
+class LoneAdminKey:
+    """The provider of last resort: one admin key, nothing else."""
+
+    def identify(self, tx: Tx, key_hash: str) -> Principal | None:
+        found = [key for key in tx.all(ADMIN_KEYS) if compare_digest(key.key_hash, key_hash)]
+        return _admin(found[0]) if found else None
+
+    def recall(self, tx: Tx, key_id: str) -> Principal | None:
+        key = tx.get(ADMIN_KEYS, key_id)
+        return _admin(key) if key else None
+
+    def has_admin(self, tx: Tx) -> bool:
+        return tx.count(ADMIN_KEYS) > 0
+
+    def adopt(self, tx: Tx, key_id: str, key_hash: str, *, is_configured: bool) -> None:
+        for key in tx.all(ADMIN_KEYS):
+            tx.pop(ADMIN_KEYS, key.id)
+        tx.insert(ADMIN_KEYS, AdminKey(id=key_id, key_hash=key_hash, is_configured=is_configured))
+
+    def forget_configured(self, tx: Tx) -> None:
+        for key in tx.all(ADMIN_KEYS):
+            if key.is_configured:
+                tx.pop(ADMIN_KEYS, key.id)
+
+
+def _admin(key: AdminKey) -> Principal:
+    return Principal(key_id=key.id, name="admin", scopes=("admin",))
+
+
+def ensure_admin_key(tx: Tx, provider: KeyProvider, configured: str) -> NewKey | None:
+    """See to it that there is an admin key; gives the new one when it had to be made, so that it can be shown once."""
+    if configured:
+        key_hash = hash_key(configured)
+        provider.adopt(tx, f"env{key_hash[:5]}", key_hash, is_configured=True)
+        return None
+    provider.forget_configured(tx)
+    if provider.has_admin(tx):
+        return None
+    made = make_key()
+    provider.adopt(tx, made.id, hash_key(made.text), is_configured=False)
+    return made
+
+
+def key_in(scope: Scope) -> str | None:
+    """The key that a request carries in its headers."""
+    bearer = header(scope["headers"], b"authorization")
+    if bearer is not None:
+        scheme, _, key = bearer.partition(" ")
+        return key.strip() if scheme.lower() == "bearer" else ""
+    return header(scope["headers"], b"x-api-key")
+
+
+def session_token_in(scope: Scope) -> str | None:
+    """The token of the web page's session cookie."""
+    cookies = header(scope["headers"], b"cookie")
+    return cookie_parser(cookies).get(COOKIE) if cookies else None
+
+
+async def authenticate(exchange: Exchange, scope: Scope) -> Principal:
+    """Who asks; raises 401 · unauthenticated."""
+    key = key_in(scope)
+    if key is not None:
+        return await caller_of_key(exchange, key)
+    token = session_token_in(scope)
+    if token is None:
+        raise unauthenticated()
+    caller = await exchange.chassis.db.transact(find_session, exchange.chassis.keys, token)
+    if caller is None:
+        raise unauthenticated("The session has ended; sign in again.")
+    _check_same_origin(exchange, scope)
+    exchange.is_session = True
+    return caller
+
+
+async def caller_of_key(exchange: Exchange, key: str) -> Principal:
+    """The owner of a key; raises 401 · unauthenticated."""
+    if not key or is_mistyped(key):
+        raise unauthenticated("The key is mistyped: its checksum does not fit." if key else "The key is empty.")
+    caller = await exchange.chassis.db.transact(_identify, exchange.chassis.keys, hash_key(key))
+    if caller is None:
+        raise unauthenticated("The key is not known here, has expired or was revoked.")
+    exchange.chassis.note_key_use(caller.key_id)
+    return caller
+
+
+def _identify(tx: Tx, provider: KeyProvider, key_hash: str) -> Principal | None:
+    return provider.identify(tx, key_hash)
+
+
+def _check_same_origin(exchange: Exchange, scope: Scope) -> None:
+    """A cookie goes along with requests that other sites' pages make; a change must come from our own page."""
+    if scope["method"] in _SAFE:
+        return
+    site = header(scope["headers"], b"sec-fetch-site")
+    origin = header(scope["headers"], b"origin")
+    if site is not None and site not in ("same-origin", "none"):
+        raise forbidden("A session works from the service's own page alone; use a key.")
+    if origin is not None and origin != exchange.base_url:
+        raise forbidden(f"The session belongs to {exchange.base_url}, not to {origin}.")

@@ -1,0 +1,84 @@
+"""Batches: what may be written a moment later is gathered and written together.
+
+A batch is an inert value in a slice; the queue lies with the app. It is flushed every quarter of a second and when the
+service stops; a process that is killed loses at most that much.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from slice_api.chassis.logs import Logger
+from slice_api.chassis.metrics import Metrics
+from slice_api.chassis.signals import wait_for
+from slice_api.chassis.storage.database import Database
+from slice_api.chassis.storage.tx import Tx
+
+T = TypeVar("T")
+
+INTERVAL: Final = 0.25
+_MOST_WAITING: Final = 100_000
+_PROBES: Final = 3
+
+
+@dataclass(frozen=True)
+class Batch(Generic[T]):
+    """Items of one kind and the function `write(tx, items)` that keeps many of them at once."""
+
+    name: str
+    write: Callable[[Tx, list[T]], None]
+
+
+class Batches:
+    """The queues of one app."""
+
+    def __init__(self, db: Database, log: Logger, metrics: Metrics) -> None:
+        self._db, self._log, self._metrics = db, log, metrics
+        self._waiting: dict[Batch[Any], list[Any]] = {}
+
+    def add(self, batch: Batch[T], item: T) -> None:
+        """Put an item in line; returns at once."""
+        self._waiting.setdefault(batch, []).append(item)
+
+    async def flush(self) -> None:
+        """Write what is in line. What cannot be written stays, up to a bound, for the next time."""
+        for batch in list(self._waiting):
+            items, self._waiting[batch] = self._waiting[batch], []
+            if items:
+                await self._write(batch, items)
+
+    async def _write(self, batch: Batch[T], items: list[T]) -> None:
+        error = await self._try(batch, items)
+        if error is None:
+            return
+        self._log.error("batch not written", batch=batch.name, items=len(items), exc_info=error)
+        self._waiting[batch][:0] = (await self._one_by_one(batch, items))[-_MOST_WAITING:]
+
+    async def _try(self, batch: Batch[T], items: list[T]) -> Exception | None:
+        """Write items together; gives what went wrong."""
+        try:
+            await self._db.transact(batch.write, items)
+        except Exception as error:
+            return error
+        self._metrics.flushed.labels(batch.name).inc(len(items))
+        return None
+
+    async def _one_by_one(self, batch: Batch[T], items: list[T]) -> list[T]:
+        """Write each by itself, so that one bad item holds no other up; gives those to try again.
+
+        When the first few fail one after another it is storage that is away, and all are kept. Otherwise those that
+        fail are let go of, and the log says so.
+        """
+        failed = [item for item in items[:_PROBES] if await self._try(batch, [item])]
+        if len(failed) == min(len(items), _PROBES):
+            return items
+        failed += [item for item in items[_PROBES:] if await self._try(batch, [item])]
+        self._log.error("items that cannot be written are let go of", batch=batch.name, items=len(failed))
+        return []
+
+    async def run(self, closing: asyncio.Event) -> None:
+        """Flush again and again until the service stops."""
+        while not closing.is_set():
+            await wait_for(closing, INTERVAL)
+            await self.flush()

@@ -1,0 +1,42 @@
+"""CORS for the origins that the settings name, and for no others."""
+
+from collections.abc import Sequence
+
+from starlette.types import Scope
+
+from slice_api.chassis.addresses import header
+
+_EXPOSED = (
+    b"ETag, Link, Location, Retry-After, RateLimit, RateLimit-Policy, X-Request-ID, Idempotency-Replayed, Server-Timing"
+)
+_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+_HEADERS = (
+    b"Authorization, X-API-Key, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, "
+    b"X-Request-ID, traceparent"
+)
+
+
+def cors_headers(origin: str, allowed: Sequence[str]) -> list[tuple[bytes, bytes]]:
+    """What an answer to this origin carries; no credentials, so the page's cookie never goes to another site."""
+    vary = (b"vary", b"Origin")
+    if "*" in allowed:
+        return [(b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", _EXPOSED)]
+    if origin not in allowed:
+        return [vary]
+    return [
+        (b"access-control-allow-origin", origin.encode("latin-1")),
+        (b"access-control-expose-headers", _EXPOSED),
+        vary,
+    ]
+
+
+def is_preflight(scope: Scope) -> bool:
+    return scope["method"] == "OPTIONS" and header(scope["headers"], b"access-control-request-method") is not None
+
+
+def preflight_headers() -> list[tuple[bytes, bytes]]:
+    return [
+        (b"access-control-allow-methods", _METHODS),
+        (b"access-control-allow-headers", _HEADERS),
+        (b"access-control-max-age", b"600"),
+    ]

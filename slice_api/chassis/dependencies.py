@@ -1,0 +1,120 @@
+"""What a route may ask for in its signature: each a dependency, none of them a global."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import Depends, Query, Request
+
+from slice_api.chassis.assembly import Chassis
+from slice_api.chassis.batches import Batches
+from slice_api.chassis.exchange import Principal, exchange_of
+from slice_api.chassis.logs import Logger as _Logger
+from slice_api.chassis.problems import unauthenticated
+from slice_api.chassis.storage.database import Database
+from slice_api.chassis.storage.pages import PageQuery
+from slice_api.chassis.storage.tx import Tx
+from slice_api.chassis.streams import Feed as _Feed
+
+
+async def _chassis(request: Request) -> Chassis:
+    return exchange_of(request.scope).chassis
+
+
+async def _db(request: Request) -> Database:
+    exchange = exchange_of(request.scope)
+    return exchange.chassis.db.on_behalf_of(exchange.origin)
+
+
+async def _principal(request: Request) -> Principal:
+    caller = exchange_of(request.scope).caller
+    if caller is None:
+        raise unauthenticated()
+    return caller
+
+
+async def _page_query(
+    limit: Annotated[int, Query(ge=1, le=200, description="How many items to give at most.")] = 50,
+    after: Annotated[
+        str | None, Query(max_length=4096, description="A cursor: the `next` of the page before.", examples=[None])
+    ] = None,
+) -> PageQuery:
+    return PageQuery(limit=limit, after=after)
+
+
+async def _base_url(request: Request) -> str:
+    return exchange_of(request.scope).base_url
+
+
+async def _client(request: Request) -> str:
+    return exchange_of(request.scope).client
+
+
+async def _now(request: Request) -> datetime:
+    return exchange_of(request.scope).chassis.clock()
+
+
+async def _batches(request: Request) -> Batches:
+    return exchange_of(request.scope).chassis.batches
+
+
+async def _feed(request: Request) -> _Feed:
+    exchange = exchange_of(request.scope)
+    caller, target, keys = exchange.caller, exchange.target, exchange.chassis.keys
+    if caller is None or target is None:
+        return exchange.chassis.feed
+
+    def is_welcome(tx: Tx) -> bool:
+        now = keys.recall(tx, caller.key_id)
+        return now is not None and (not target.scope or now.has_scope(target.scope))
+
+    return exchange.chassis.feed.for_reader(is_welcome)
+
+
+async def _logger(request: Request) -> _Logger:
+    exchange = exchange_of(request.scope)
+    target = exchange.target
+    return exchange.chassis.log.bind(slice=target.slice_name) if target else exchange.chassis.log
+
+
+async def _reserved(request: Request) -> frozenset[str]:
+    return exchange_of(request.scope).chassis.reserved_segments
+
+
+async def own_settings(request: Request) -> Any:
+    """The settings of the slice that the route belongs to: `Annotated[LinksSettings, Depends(own_settings)]`."""
+    exchange = exchange_of(request.scope)
+    return exchange.chassis.settings_of(exchange.target.slice_name) if exchange.target else None
+
+
+Service = Annotated[Chassis, Depends(_chassis)]
+"""Everything the app stands on; for slices that show the service itself."""
+
+Db = Annotated[Database, Depends(_db)]
+"""Storage, on behalf of this request."""
+
+Caller = Annotated[Principal, Depends(_principal)]
+"""Who asks; 401 where nobody does."""
+
+Paging = Annotated[PageQuery, Depends(_page_query)]
+"""`limit` and `after` of a list."""
+
+BaseUrl = Annotated[str, Depends(_base_url)]
+"""Scheme and host that people reach the service by, such as https://example.org."""
+
+ClientAddress = Annotated[str, Depends(_client)]
+"""The client's address, behind trusted proxies."""
+
+Now = Annotated[datetime, Depends(_now)]
+"""This moment."""
+
+Later = Annotated[Batches, Depends(_batches)]
+"""For what may be written a moment after the answer."""
+
+Feed = Annotated[_Feed, Depends(_feed)]
+"""Events as they happen."""
+
+Logger = Annotated[_Logger, Depends(_logger)]
+"""Writes lines that carry the request id and the slice."""
+
+ReservedSegments = Annotated[frozenset[str], Depends(_reserved)]
+"""First path segments that some slice or the service itself owns."""

@@ -1,0 +1,154 @@
+"""Dispatch that costs the same with one slice and with a thousand.
+
+FastAPI asks every included router in turn, and the chosen one twice. This one route stands first, always matches, and
+answers from a table: whole static paths, then patterns by first segment (two under `/api`). The table is filled from
+`fastapi.routing.iter_route_contexts`, so the routes themselves, the OpenAPI document, dependency overrides and
+`url_path_for` stay FastAPI's own. Where both fit, a static path wins over a pattern.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, NoMatchFound
+from starlette.types import Receive, Scope, Send
+
+from slice_api.chassis.exchange import exchange_of
+from slice_api.chassis.gate import admit
+from slice_api.chassis.policies import Target
+from slice_api.chassis.problems import method_not_allowed, nothing_here
+
+
+@dataclass(slots=True)
+class Place:
+    """One path template with the methods it is offered for."""
+
+    path: str
+    pattern: re.Pattern[str]
+    convertors: Mapping[str, Any]
+    targets: dict[str, Target] = field(default_factory=dict)
+
+    def add(self, target: Target) -> None:
+        self.targets.setdefault(target.method, target)
+
+    @property
+    def allow(self) -> set[str]:
+        """The methods it is offered for, with those that every route has."""
+        return {*self.targets, "OPTIONS", *(("HEAD",) if "GET" in self.targets else ())}
+
+    def target_for(self, method: str) -> Target | None:
+        return self.targets.get(method) or (self.targets.get("GET") if method == "HEAD" else None)
+
+
+def segment_of(path: str) -> str:
+    """What a path is filed under: its first segment, with the second one under `/api`."""
+    first, _, rest = path.lstrip("/").partition("/")
+    return f"api/{rest.partition('/')[0]}" if first == "api" else first
+
+
+def _is_dynamic(path: str) -> bool:
+    return "{" in path
+
+
+class RouteTable(BaseRoute):
+    """The first route of the app."""
+
+    def __init__(self) -> None:
+        self._static: dict[str, Place] = {}
+        self._patterns: dict[str, list[Place]] = {}
+        self._anywhere: list[Place] = []
+        self._places: dict[str, Place] = {}
+
+    @property
+    def targets(self) -> Iterable[Target]:
+        """Every method of every route."""
+        return (target for place in self._places.values() for target in place.targets.values())
+
+    def add(self, target: Target, pattern: re.Pattern[str], convertors: Mapping[str, Any]) -> None:
+        """File one method of one route; of two with the same pattern and method the first stays."""
+        place = self._places.get(pattern.pattern)
+        if place is None:
+            place = self._places[pattern.pattern] = Place(target.path, pattern, convertors)
+            self._file(place)
+        place.add(target)
+
+    def _file(self, place: Place) -> None:
+        segment = segment_of(place.path)
+        if not _is_dynamic(place.path):
+            self._static[place.path] = place
+        elif _is_dynamic(segment):
+            self._anywhere.append(place)
+        else:
+            self._patterns.setdefault(segment, []).append(place)
+
+    def _fitting(self, path: str) -> Iterator[tuple[Place, dict[str, Any]]]:
+        """The places that a path fits, the most telling first, with the path's parameters."""
+        place = self._static.get(path)
+        if place is not None:
+            yield place, {}
+        for candidates in (self._patterns.get(segment_of(path), ()), self._anywhere):
+            for place in candidates:
+                found = place.pattern.match(path)
+                if found is not None:
+                    convert = place.convertors
+                    yield place, {name: convert[name].convert(value) for name, value in found.groupdict().items()}
+
+    def _find(self, path: str, method: str) -> tuple[Target | None, dict[str, Any], list[Place]]:
+        """The target of a request, with the path's parameters; None with the places that have other methods."""
+        others: list[Place] = []
+        for place, path_params in self._fitting(path):
+            target = place.target_for(method)
+            if target is not None:
+                return target, path_params, []
+            others.append(place)
+        return None, {}, others
+
+    def offers(self, path: str, method: str) -> bool:
+        """Whether some route answers this path by this method."""
+        return self._find(path, method)[0] is not None
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["type"] != "http":
+            return Match.NONE, {}
+        return Match.FULL, {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange, method = exchange_of(scope), scope["method"]
+        target, path_params, others = self._find(_own_path(scope), method) if _is_clean(scope) else (None, {}, [])
+        if target is not None:
+            exchange.target = target
+            scope.update(path_params=path_params, endpoint=target.endpoint, route=target.route)
+            await admit(target, exchange, scope, receive, send)
+            return
+        if not others:
+            raise nothing_here(scope["path"])
+        # Only for the log, which must not show a path that carries a secret.
+        exchange.target = next(iter(others[0].targets.values()))
+        allow = ", ".join(sorted({name for place in others for name in place.allow}))
+        if method != "OPTIONS":
+            raise method_not_allowed(method, allow)
+        await Response(status_code=204, headers={"Allow": allow})(scope, receive, send)
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> Any:
+        raise NoMatchFound(name, path_params)
+
+
+def _own_path(scope: Scope) -> str:
+    """The path below the root path that a proxy has put the app under."""
+    path, root = scope["path"], scope.get("root_path", "")
+    is_below = path == root or path.startswith(f"{root}/")
+    return path[len(root) :] or "/" if root and is_below else path
+
+
+def _is_clean(scope: Scope) -> bool:
+    """Whether the path is UTF-8 without NUL: nothing can be named by another."""
+    raw = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogatepass")
+    if b"%" not in raw:
+        return bool(raw.isascii())
+    try:
+        return "\0" not in unquote_to_bytes(raw).decode("utf-8")
+    except UnicodeDecodeError:
+        return False

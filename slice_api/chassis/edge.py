@@ -1,0 +1,231 @@
+"""The one layer around the app: request id, timer, security headers, conditional GET, CORS, log line, metrics.
+
+Pure ASGI. It stands inside Starlette's ServerErrorMiddleware and outside everything else, so that every answer passes
+it, and turns an unexpected exception into a problem that tells nothing but the request id.
+"""
+
+import os
+import re
+from time import perf_counter
+from typing import Final
+from urllib.parse import parse_qsl, quote, urlencode
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from slice_api.chassis.addresses import (
+    Networks,
+    base_url,
+    client_address,
+    header,
+    is_allowed_host,
+    is_sane_host,
+    parse_networks,
+)
+from slice_api.chassis.assembly import Chassis
+from slice_api.chassis.conditional import answer_version, body_tag, is_unchanged
+from slice_api.chassis.cors import cors_headers, is_preflight, preflight_headers
+from slice_api.chassis.exchange import SCOPE_KEY, Exchange
+from slice_api.chassis.logs import REQUEST_ID
+from slice_api.chassis.problems import Problem, as_problem, internal, malformed_request, problem_response
+
+API_CSP: Final = b"default-src 'none'; frame-ancestors 'none'"
+
+_SECURITY: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
+)
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def _request_id(scope: Scope) -> str:
+    given = header(scope["headers"], b"x-request-id")
+    return given if given and _REQUEST_ID.fullmatch(given) else os.urandom(8).hex()
+
+
+def _next_link(scope: Scope, base: str, cursor: str) -> bytes:
+    """The Link header of a page that is not the last (RFC 8288)."""
+    query = [pair for pair in parse_qsl(scope["query_string"].decode("latin-1")) if pair[0] != "after"]
+    path = scope.get("raw_path", scope["path"].encode()).partition(b"?")[0].decode("latin-1")
+    return f'<{base}{path}?{urlencode([*query, ("after", cursor)])}>; rel="next"'.encode("latin-1", "replace")
+
+
+def _shown_path(scope: Scope, exchange: Exchange) -> str:
+    """The path as it may stand in a log: only its template when it carries a secret."""
+    target = exchange.target
+    return target.path if target and target.has_secret_path else str(scope["path"])
+
+
+class _Answer:
+    """The sending side of one exchange: adds the headers, makes the ETag, keeps the figures for the log."""
+
+    def __init__(self, scope: Scope, exchange: Exchange, send: Send) -> None:
+        self._scope, self._exchange, self._send = scope, exchange, send
+        self._start: Message | None = None
+        self._is_muted = False
+        self.status = 0
+        self.sent_bytes = 0
+        self.has_started = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status, self._start = message["status"], message
+            return
+        if message["type"] != "http.response.body":
+            await self._send(message)
+            return
+        if self._start is not None:
+            start, self._start = self._start, None
+            self._finish_head(start, message)
+            self.has_started, self.status = True, start["status"]
+            await self._send(start)
+        body = b"" if self._is_muted else message.get("body", b"")
+        self.sent_bytes += len(body)
+        await self._send({**message, "body": body})
+
+    def _finish_head(self, start: Message, first: Message) -> None:
+        """Complete the head now that the first piece of the body is there to make an ETag from."""
+        exchange, method = self._exchange, self._scope["method"]
+        headers = list(start.get("headers", ()))
+        names = {name for name, _ in headers}
+        self._is_muted = method == "HEAD"
+        is_whole = not first.get("more_body", False)
+        is_read = method in ("GET", "HEAD") and start["status"] == 200
+        is_json = (b"content-type", b"application/json") in headers
+        if is_json and is_whole and b"etag" not in names and start["status"] in (200, 201):
+            headers.append((b"etag", body_tag(first.get("body", b""), answer_version(exchange.origin)).encode()))
+            names.add(b"etag")
+        if start["status"] == 201 and b"location" not in names:
+            headers += self._location()
+        if b"cache-control" not in names:
+            headers.append((b"cache-control", b"private, no-cache" if is_read and b"etag" in names else b"no-store"))
+        if is_read and b"etag" in names:
+            headers = self._honour_if_none_match(start, headers)
+        if exchange.origin.next_cursor is not None and is_json:
+            headers.append((b"link", _next_link(self._scope, exchange.base_url, exchange.origin.next_cursor)))
+        if start["status"] == 204:
+            headers = [each for each in headers if each[0] not in (b"content-length", b"content-type")]
+        if b"content-security-policy" not in names:
+            headers.append((b"content-security-policy", API_CSP))
+        milliseconds = (perf_counter() - exchange.started) * 1000
+        headers += [
+            *_SECURITY,
+            (b"x-request-id", exchange.request_id.encode()),
+            (b"server-timing", b"app;dur=%.2f" % milliseconds),
+            *exchange.headers,
+        ]
+        start["headers"] = headers
+
+    def _location(self) -> list[tuple[bytes, bytes]]:
+        """Where the object made can be read, if it can be."""
+        exchange, path = self._exchange, self._scope["path"]
+        created = exchange.origin.created
+        if created is None or not exchange.chassis.table.offers(f"{path}/{created}", "GET"):
+            return []
+        return [(b"location", f"{path}/{quote(created, safe='')}".encode())]
+
+    def _honour_if_none_match(self, start: Message, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        asked = header(self._scope["headers"], b"if-none-match")
+        etag = header(headers, b"etag") or ""
+        if asked is None or not is_unchanged(etag, asked):
+            return headers
+        start["status"] = 304
+        self._is_muted = True
+        return [each for each in headers if each[0] not in (b"content-length", b"content-type")]
+
+
+class Edge:
+    """Wraps the app; one instance for each."""
+
+    def __init__(self, app: ASGIApp, chassis: Chassis) -> None:
+        self._app = app
+        self._chassis = chassis
+        self._trusted: Networks = parse_networks(chassis.settings.trusted_proxies)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = self._begin(scope)
+        answer = _Answer(scope, exchange, send)
+        token = REQUEST_ID.set(exchange.request_id)
+        self._chassis.metrics.running.inc()
+        try:
+            await self._run(scope, exchange, receive, answer)
+        except Exception as error:
+            await self._rescue(scope, exchange, receive, answer, error)
+        finally:
+            self._chassis.metrics.running.dec()
+            self._tell(scope, exchange, answer)
+            REQUEST_ID.reset(token)
+
+    def _begin(self, scope: Scope) -> Exchange:
+        peer = (scope.get("client") or ("", 0))[0]
+        host = header(scope["headers"], b"host") or "localhost"
+        exchange = Exchange(
+            chassis=self._chassis,
+            request_id=_request_id(scope),
+            started=perf_counter(),
+            client=client_address(peer, header(scope["headers"], b"x-forwarded-for"), self._trusted),
+            base_url=self._chassis.settings.public_url
+            or base_url(scope, host if is_sane_host(host) else "localhost", self._trusted),
+        )
+        exchange.origin.request_id = exchange.request_id
+        scope[SCOPE_KEY] = exchange
+        return exchange
+
+    async def _run(self, scope: Scope, exchange: Exchange, receive: Receive, answer: _Answer) -> None:
+        host = header(scope["headers"], b"host")
+        settings = self._chassis.settings
+        if host is not None and not (is_sane_host(host) and is_allowed_host(host, settings.allowed_hosts)):
+            await self._refuse(
+                scope, exchange, receive, answer, malformed_request("The Host header names no host of ours.")
+            )
+            return
+        origin = header(scope["headers"], b"origin")
+        if origin is not None and settings.cors_origins:
+            exchange.headers += cors_headers(origin, settings.cors_origins)
+            if is_preflight(scope):
+                await answer.send({"type": "http.response.start", "status": 204, "headers": preflight_headers()})
+                await answer.send({"type": "http.response.body"})
+                return
+        await self._app(scope, receive, answer.send)
+
+    async def _refuse(
+        self, scope: Scope, exchange: Exchange, receive: Receive, answer: _Answer, problem: Problem
+    ) -> None:
+        response = problem_response(problem, instance=scope["path"], request_id=exchange.request_id)
+        await response(scope, receive, answer.send)
+
+    async def _rescue(
+        self, scope: Scope, exchange: Exchange, receive: Receive, answer: _Answer, error: Exception
+    ) -> None:
+        if isinstance(error, Problem):
+            problem = as_problem(error)
+        else:
+            self._chassis.log.error("request failed", path=_shown_path(scope, exchange), exc_info=error)
+            problem = internal()
+        if answer.has_started:
+            raise error
+        await self._refuse(scope, exchange, receive, answer, problem)
+
+    def _tell(self, scope: Scope, exchange: Exchange, answer: _Answer) -> None:
+        seconds = perf_counter() - exchange.started
+        target, caller, method = exchange.target, exchange.caller, scope["method"]
+        slice_name, route = (target.slice_name, target.path) if target else ("", "")
+        label = method if method in _METHODS else "OTHER"
+        self._chassis.metrics.answered(slice_name, route, label, answer.status or 499, seconds)
+        self._chassis.log.info(
+            "request",
+            method=method,
+            route=route or None,
+            path=_shown_path(scope, exchange),
+            status=answer.status or 499,
+            duration_ms=round(seconds * 1000, 2),
+            bytes=answer.sent_bytes,
+            slice=slice_name or None,
+            key_id=caller.key_id if caller else None,
+            client=exchange.client,
+        )

@@ -1,0 +1,79 @@
+"""Events: one log, written in the same transaction as the documents, that is feed, outbox and replay in one."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, ClassVar, NamedTuple, TypeVar
+
+from slice_api.chassis.ids import new_id
+from slice_api.chassis.schemas import Schema, Time
+from slice_api.chassis.storage.stores import Log
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Event(Schema):
+    """The base of what a slice publishes: a model in its `schemas.py` with a `topic` such as `links.created`.
+
+    The docstring's first line is what people read in the catalogue.
+    """
+
+    topic: ClassVar[str]
+
+
+class EventRecord(Schema):
+    """An event as it was told."""
+
+    id: str
+    """Its id, the same however often it is told."""
+    type: str
+    """What happened, such as `links.created`."""
+    slice: str
+    """The slice that published it."""
+    subject: str | None
+    """The key of the object it speaks of."""
+    at: Time
+    """When it happened."""
+    by: str | None
+    """The id of the key that caused it; null when the service did so by itself."""
+    data: dict[str, Any]
+    """What the publisher tells, by its own model."""
+
+
+EVENTS = Log("events", EventRecord, indexes=("type", "slice", "subject", "at"))
+
+
+def record_of(event: Event, *, subject: str | None, by: str | None, at: datetime) -> EventRecord:
+    return EventRecord(
+        id=new_id("evt"),
+        type=event.topic,
+        slice=event.topic.partition(".")[0],
+        subject=subject,
+        at=at,
+        by=by,
+        data=event.model_dump(mode="json"),
+    )
+
+
+class Subscription(NamedTuple):
+    """A reaction: `handle(tx, event)` for each event that `topic` covers (`links.created`, `links.*`, `*`)."""
+
+    topic: str
+    handle: Callable[..., Any]
+
+    def covers(self, topic: str) -> bool:
+        return self.topic in ("*", topic) or (self.topic.endswith(".*") and topic.startswith(self.topic[:-1]))
+
+
+def on(topic: str) -> Callable[[F], F]:
+    """Mark a function of a slice's `events.py` as the reaction to a topic.
+
+    It is called as `handle(tx, event)` in a transaction of its own; `event` is given as the model that the second
+    parameter is annotated with (any model of the fields it reads), or as the EventRecord itself. It is told at least
+    once and in order; what it raises is retried with back-off, then parked.
+    """
+
+    def mark(handle: F) -> F:
+        handle.__dict__.setdefault("subscriptions", []).append(topic)
+        return handle
+
+    return mark

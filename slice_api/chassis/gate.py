@@ -1,0 +1,143 @@
+"""What every request passes before its route runs: key, scope, limits, Accept, Content-Type, body, Idempotency-Key."""
+
+from urllib.parse import parse_qsl
+
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
+
+from slice_api.chassis.addresses import address_group, header
+from slice_api.chassis.authentication import authenticate
+from slice_api.chassis.bodies import check_json, limited, read_body, replayed
+from slice_api.chassis.conditional import expected_versions
+from slice_api.chassis.exchange import Exchange
+from slice_api.chassis.idempotency import run_once
+from slice_api.chassis.policies import ANY_KEY, Target
+from slice_api.chassis.problems import (
+    Fault,
+    Problem,
+    all_invalid,
+    missing_scope,
+    not_acceptable,
+    rate_limited,
+    unavailable,
+    unsupported_media_type,
+)
+from slice_api.chassis.rate_limits import rate_headers
+
+JSON_TYPE = "application/json"
+PATCH_TYPES = ("application/merge-patch+json", JSON_TYPE)
+
+
+async def admit(target: Target, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
+    """Let a request in to its route, or raise the Problem that stops it; strangers are told as little as may be."""
+    headers = Headers(scope=scope)
+    await _identify(target, exchange, scope)
+    await _spend(target, exchange)
+    _check_scope(target, exchange)
+    if target.is_json:
+        _check_accept(headers)
+    receive = limited(receive, headers, target.max_body_bytes)
+    if target.takes_json and _has_body(headers):
+        _check_content_type(target, headers)
+        body = await read_body(receive)
+        check_json(body)
+        receive = replayed(body, receive)
+    _note_conditions(exchange, scope, headers)
+    if exchange.chassis.closing.is_set() and scope["method"] not in ("GET", "HEAD"):
+        raise unavailable("The service is shutting down.")
+    if scope["method"] == "POST" and "idempotency-key" in headers and target.path.startswith("/api"):
+        await run_once(headers["idempotency-key"], target, exchange, scope, receive, send)
+        return
+    await target.app(scope, receive, send)
+
+
+async def _identify(target: Target, exchange: Exchange, scope: Scope) -> None:
+    """Find out who asks. A public route needs nobody, and a key that is wrong is not looked at there."""
+    if target.is_public:
+        return
+    try:
+        exchange.caller = await authenticate(exchange, scope)
+    except Problem:
+        await _spend(target, exchange)
+        raise
+    exchange.origin.by = exchange.caller.key_id
+
+
+async def _spend(target: Target, exchange: Exchange) -> None:
+    if target.rate is None:
+        return
+    who = f"key:{exchange.caller.key_id}" if exchange.caller else f"address:{address_group(exchange.client)}"
+    quota, window = target.rate
+    share = target.slice_name if exchange.chassis.has_own_rate(target.slice_name) else "*"
+    allowance = await exchange.chassis.rate_limiter.hit(f"{share}:{who}", quota, window)
+    exchange.headers[:] = [each for each in exchange.headers if not each[0].startswith(b"ratelimit")]
+    exchange.headers += rate_headers(allowance, quota, window)
+    if allowance.is_exceeded:
+        raise rate_limited(allowance.retry_seconds)
+
+
+def _check_scope(target: Target, exchange: Exchange) -> None:
+    if exchange.caller is None or target.scope in (None, ANY_KEY):
+        return
+    if not exchange.caller.has_scope(target.scope):
+        raise missing_scope(target.scope)
+
+
+def _check_accept(headers: Headers) -> None:
+    accept = headers.get("accept")
+    if accept is None or accepts(accept, JSON_TYPE):
+        return
+    raise not_acceptable(JSON_TYPE)
+
+
+def accepts(accept: str, media_type: str) -> bool:
+    """Whether an Accept header takes a media type (RFC 9110, section 12.5.1): the most telling range decides."""
+    main = media_type.partition("/")[0]
+    best: tuple[int, float] = (-1, 0.0)
+    for item in accept.split(","):
+        name, *parameters = (part.strip().lower() for part in item.split(";"))
+        rank = {"*/*": 0, f"{main}/*": 1, media_type: 2}.get(name or "*/*", -1)
+        best = max(best, (rank, _quality(parameters)))
+    return best[0] >= 0 and best[1] > 0
+
+
+def _quality(parameters: list[str]) -> float:
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return float(parameter[2:])
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+def _has_body(headers: Headers) -> bool:
+    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+
+
+def _check_content_type(target: Target, headers: Headers) -> None:
+    given = headers.get("content-type", "")
+    is_patch = target.method == "PATCH"
+    taken = PATCH_TYPES if is_patch else (JSON_TYPE,)
+    if given.partition(";")[0].strip().lower() not in taken:
+        raise unsupported_media_type(given, taken=", ".join(taken), is_patch=is_patch)
+
+
+def _note_conditions(exchange: Exchange, scope: Scope, headers: Headers) -> None:
+    """Tell the transactions of this request which object the path names, and which versions of it are expected."""
+    origin = exchange.origin
+    origin.keys = tuple(str(value) for value in scope["path_params"].values())
+    if scope["method"] in ("PUT", "PATCH", "DELETE") and "if-match" in headers:
+        origin.expected = expected_versions(header(scope["headers"], b"if-match") or "")
+    if b"%00" in scope["query_string"] and scope["path"].startswith("/api"):
+        _refuse_nul(scope["query_string"].decode("latin-1"))
+
+
+def _refuse_nul(query: str) -> None:
+    names = [name for name, value in parse_qsl(query, keep_blank_values=True) if "\0" in name + value]
+    raise all_invalid(
+        [
+            Fault(pointer=f"query/{name.replace(chr(0), '')}", detail="must not hold the character NUL")
+            for name in dict.fromkeys(names)
+        ]
+    )

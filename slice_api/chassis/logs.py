@@ -1,0 +1,115 @@
+"""Logs: structlog, one write for each line, so that not even a killed process loses one."""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping, MutableMapping
+from contextvars import ContextVar
+from typing import Any
+
+import orjson
+import structlog
+
+from slice_api.chassis.credentials import KEY_IN_TEXT
+from slice_api.settings import Settings
+
+Logger = structlog.typing.FilteringBoundLogger
+
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""The request in hand, for every line that is written while it runs."""
+
+_SECRET_NAMES = frozenset({"key", "api_key", "password", "secret", "token", "cookie", "authorization", "x-api-key"})
+
+EventDict = MutableMapping[str, Any]
+Write = Callable[[bytes], object]
+
+
+class LineWriter:
+    """Where finished lines go: straight to a file descriptor, whole, one system call each."""
+
+    def __init__(self, write: Write) -> None:
+        self._write = write
+
+    def msg(self, line: str | bytes) -> None:
+        text = line if isinstance(line, bytes) else line.encode("utf-8", "backslashreplace")
+        if b"slice_" in text:
+            text = KEY_IN_TEXT.sub(b"slice_***", text)
+        self._write(text + b"\n")
+
+    debug = info = warning = error = critical = exception = msg
+
+
+def write_to_stderr(line: bytes) -> None:
+    """One `write(2)` to standard error; a reader that went away does not end the service."""
+    try:
+        os.write(2, line)
+    except OSError:
+        return
+
+
+def _add_request_id(_: Any, __: str, event: EventDict) -> EventDict:
+    request_id = REQUEST_ID.get()
+    if request_id is not None:
+        event.setdefault("request_id", request_id)
+    return event
+
+
+def _hide_secrets(_: Any, __: str, event: EventDict) -> EventDict:
+    for name in event.keys() & _SECRET_NAMES:
+        event[name] = "***"
+    return event
+
+
+def _as_json(_: Any, __: str, event: EventDict) -> bytes:
+    line = {"at": event.pop("timestamp", None), "level": event.pop("level", None), "event": event.pop("event", None)}
+    try:
+        return orjson.dumps(line | dict(event), default=_plain, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:  # a lone surrogate, or an integer beyond 64 bits: no line is lost for that
+        return json.dumps(line | dict(event), default=_plain, skipkeys=True).encode("ascii")
+
+
+def _plain(value: Any) -> str:
+    return repr(value).encode("utf-8", "backslashreplace").decode()
+
+
+def _renders_colour(settings: Settings) -> bool:
+    return settings.log_format == "console" or (settings.log_format == "auto" and sys.stderr.isatty())
+
+
+def _renderers(settings: Settings) -> list[Any]:
+    if _renders_colour(settings):
+        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    return [structlog.processors.format_exc_info, _as_json]
+
+
+def make_logger(settings: Settings, write: Write = write_to_stderr) -> Logger:
+    """The logger of one app: nothing global, so that two apps in one process never share lines."""
+    shared: list[Any] = [
+        _add_request_id,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper("iso", key="timestamp"),
+        _hide_secrets,
+    ]
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    logger: Logger = structlog.wrap_logger(
+        LineWriter(write),
+        processors=shared + _renderers(settings),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        context_class=dict,
+    )
+    return logger
+
+
+class StandardLogHandler(logging.Handler):
+    """Carries what libraries say through the standard library's logging into ours."""
+
+    def __init__(self, logger: Logger) -> None:
+        super().__init__()
+        self._logger = logger
+
+    def emit(self, record: logging.LogRecord) -> None:
+        details: Mapping[str, Any] = {"logger": record.name}
+        if record.exc_info:
+            details = {**details, "exc_info": record.exc_info}
+        self._logger.log(record.levelno, record.getMessage(), **details)

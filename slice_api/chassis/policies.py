@@ -1,0 +1,68 @@
+"""What a route asks of a request before it runs: declared beside the route, or taken from the slice's name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PUBLIC = None
+ANY_KEY = ""
+
+_MARK = "__slice_scope__"
+
+
+def public(endpoint: F) -> F:
+    """Mark a route under `/api` as open to everybody."""
+    setattr(endpoint, _MARK, PUBLIC)
+    return endpoint
+
+
+def requires(scope: str = ANY_KEY) -> Callable[[F], F]:
+    """Mark a route as needing this scope instead of `<slice>:read` or `:write`; without one, any valid key does."""
+
+    def mark(endpoint: F) -> F:
+        setattr(endpoint, _MARK, scope)
+        return endpoint
+
+    return mark
+
+
+def scope_of(endpoint: Any, slice_name: str, method: str, *, is_root: bool) -> str | None:
+    """The scope a route needs: None for public, "" for any key."""
+    if hasattr(endpoint, _MARK):
+        scope: str | None = getattr(endpoint, _MARK)
+        return scope
+    if is_root:
+        return PUBLIC
+    return f"{slice_name}:{'read' if method in ('GET', 'HEAD') else 'write'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One method of one route, with all that is asked of a request to it."""
+
+    app: Any
+    """The ASGI application that runs it."""
+    route: Any
+    """FastAPI's own route, for `request.scope["route"]`."""
+    endpoint: Any
+    slice_name: str
+    method: str
+    path: str
+    """The template, such as `/api/links/{slug}`."""
+    scope: str | None
+    """The scope it needs: None for public, "" for any key."""
+    is_json: bool
+    """Whether it answers with JSON, so that an Accept header can exclude it."""
+    takes_json: bool
+    """Whether it reads a JSON body."""
+    max_body_bytes: int
+    rate: tuple[int, int] | None
+    """Requests per seconds, or None for no limit."""
+    has_secret_path: bool
+    """Whether the path carries a secret (a token, a ping key), so that only its template is logged."""
+
+    @property
+    def is_public(self) -> bool:
+        return self.scope is None

@@ -1,0 +1,57 @@
+"""The base of every model, and the field types that all storage engines agree on."""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+
+MAX_INTEGER = 2**63 - 1
+
+
+class Schema(BaseModel):
+    """What comes in, goes out or is stored: frozen, and strict about fields nobody declared."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+def _must_be_rfc3339(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or _RFC3339.fullmatch(value) is None:
+        raise ValueError("must be a time with its offset, such as 2026-01-31T09:00:00Z (RFC 3339)")
+    return value
+
+
+def _to_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("must be a time between the years 1 and 9999 in UTC") from error
+
+
+def _lowered(value: str) -> str:
+    return value.strip().lower()
+
+
+def _without_repeats(values: list[str]) -> list[str]:
+    return list(dict.fromkeys(values))
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_must_be_rfc3339), AfterValidator(_to_utc)]
+"""A moment: RFC 3339 with an offset on the way in, UTC inside and with `Z` on the way out."""
+
+Integer = Annotated[int, Field(ge=-(2**63), le=MAX_INTEGER)]
+"""A whole number that every engine can keep (64 bits)."""
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\r\n]*$")]
+"""One line of text: a name or a title, 1 to 200 characters."""
+
+Text = Annotated[str, StringConstraints(max_length=10_000)]
+"""Text of up to 10,000 characters."""
+
+Tag = Annotated[str, AfterValidator(_lowered), StringConstraints(min_length=1, max_length=40)]
+Tags = Annotated[list[Tag], AfterValidator(_without_repeats), Field(max_length=20, examples=[["docs", "spring"]])]
+"""Up to 20 labels, lower-cased, each up to 40 characters."""

@@ -1,0 +1,1 @@
+"""The storage port: slices keep Pydantic documents in collections and logs, and never learn which engine holds them."""

@@ -1,0 +1,331 @@
+"""The transaction that slices write their stores against: synchronous, so no network call ever holds a lock."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from slice_api.chassis.events import EVENTS, Event, record_of
+from slice_api.chassis.problems import not_found, precondition_failed
+from slice_api.chassis.storage.pages import Page, PageQuery, decode_cursor, encode_cursor
+from slice_api.chassis.storage.query import Condition, check_conditions
+from slice_api.chassis.storage.stores import Collection, Log
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Taken(Exception):  # noqa: N818 - it reads as what it says: raise Taken(…), except Taken
+    """A key or unique value that another document has; answered as 409 · conflict unless a slice catches it."""
+
+    def __init__(self, collection: Collection[Any], field: str, value: str) -> None:
+        super().__init__(f"the {collection.noun} {field} {value!r} is taken")
+        self.collection, self.field, self.value = collection, field, value
+
+
+class Row(NamedTuple):
+    """A document as an engine keeps it: with the version that its ETag is made of."""
+
+    document: Any
+    version: int
+
+
+class Rows(Protocol):
+    """What an engine does inside one running transaction; everything else is the same on every engine and stands in Tx.
+
+    `scan` gives rows in order (by the field, then by key; missing values first), starting behind `position`, a pair of
+    field value and key. `read` gives entries with their positions, starting behind `position`.
+    """
+
+    def get(self, collection: Collection[Any], key: str) -> Row | None: ...
+    def find(self, collection: Collection[Any], field: str, value: Any) -> Row | None: ...
+    def insert(self, collection: Collection[Any], key: str, row: Row) -> None: ...
+    def replace(self, collection: Collection[Any], key: str, row: Row) -> None: ...
+    def remove(self, collection: Collection[Any], key: str) -> None: ...
+    def scan(
+        self,
+        collection: Collection[Any],
+        where: Sequence[Condition],
+        order: str,
+        is_descending: bool,
+        position: tuple[Any, str] | None,
+        limit: int | None,
+    ) -> list[Row]: ...
+    def count(self, collection: Collection[Any], where: Sequence[Condition]) -> int: ...
+    def append(self, log: Log[Any], partition: str, entry: Any) -> int: ...
+    def read(
+        self,
+        log: Log[Any],
+        partition: str,
+        where: Sequence[Condition],
+        is_newest_first: bool,
+        position: int | None,
+        limit: int,
+    ) -> list[tuple[int, Any]]: ...
+    def ends(self, log: Log[Any], partition: str) -> tuple[int, int]: ...
+    def trim(self, log: Log[Any], partition: str, keep: int) -> None: ...
+    def drop(self, log: Log[Any], partition: str) -> None: ...
+    def next_version(self) -> int: ...
+
+
+@dataclass
+class Origin:
+    """Where a transaction comes from: who asks, and which versions the object that the path names may have."""
+
+    by: str | None = None
+    request_id: str | None = None
+    keys: tuple[str, ...] = ()
+    expected: frozenset[str] | None = None
+    seen: dict[str, int] = field(default_factory=dict)
+    """Versions of the single documents met, by key, first met first: what the answer's ETag is made of."""
+    created: str | None = None
+    """The key of the first document inserted: where a 201 points its Location."""
+    next_cursor: str | None = None
+
+
+def version_tag(version: int) -> str:
+    """A version as it stands in an ETag."""
+    return f"{version:x}"
+
+
+class Tx:
+    """One transaction: everything in it happens, or nothing does. `now` is its moment, the same for all of it."""
+
+    def __init__(self, rows: Rows, now: datetime, origin: Origin) -> None:
+        self.now = now
+        self._rows = rows
+        self._origin = origin
+        self._first_changed: str | None = None
+        self._is_matched = False
+        self.emitted: list[str] = []
+        """The topics of the events written."""
+
+    # Documents
+
+    def get(self, collection: Collection[M], key: str) -> M | None:
+        """The document of that key, or None."""
+        row = self._live(collection, self._rows.get(collection, key))
+        if row is None:
+            return None
+        self._origin.seen.setdefault(key, row.version)
+        return row.document  # type: ignore[no-any-return]
+
+    def fetch(self, collection: Collection[M], key: str) -> M:
+        """The document of that key; raises 404 · not-found when there is none."""
+        document = self.get(collection, key)
+        if document is None:
+            raise not_found(collection.noun, key)
+        return document
+
+    def find(self, collection: Collection[M], field: str, value: Any) -> M | None:
+        """The document with that value in a unique field, or None."""
+        row = self._live(collection, self._rows.find(collection, field, value))
+        return None if row is None else row.document
+
+    def insert(self, collection: Collection[M], document: M) -> M:
+        """Keep a new document; raises Taken when its key or a unique value is in use."""
+        key = collection.key_of(document)
+        self._clear_expired(collection, key, document)
+        row = Row(document, self._rows.next_version())
+        self._rows.insert(collection, key, row)
+        self._origin.seen[key] = row.version
+        if self._origin.created is None:
+            self._origin.created = key
+        return document
+
+    def put(self, collection: Collection[M], document: M) -> M:
+        """Keep a document in place of the one of the same key, or as a new one."""
+        key = collection.key_of(document)
+        held = self._live(collection, self._rows.get(collection, key))
+        if held is None:
+            return self.insert(collection, document)
+        self._must_match(key, held)
+        self._replace(collection, key, Row(document, self._rows.next_version()))
+        return document
+
+    def update(
+        self, collection: Collection[M], key: str, change: Callable[[M], M], *, is_silent: bool = False
+    ) -> M | None:
+        """Replace a document by `change(document)`, a pure function; None when there is none.
+
+        A silent update keeps the version: for counters and times that say nothing of what people edit, so that an
+        If-Match from before still holds.
+        """
+        row = self._live(collection, self._rows.get(collection, key))
+        if row is None:
+            return None
+        if not is_silent:
+            self._must_match(key, row)
+        changed = change(row.document)
+        if changed is row.document:
+            self._origin.seen.setdefault(key, row.version)
+            return changed
+        self._replace(collection, key, Row(changed, row.version if is_silent else self._rows.next_version()))
+        return changed
+
+    def pop(self, collection: Collection[M], key: str) -> M | None:
+        """Take a document out and give it back; None when there is none."""
+        row = self._live(collection, self._rows.get(collection, key))
+        if row is None:
+            return None
+        self._must_match(key, row)
+        self._rows.remove(collection, key)
+        return row.document  # type: ignore[no-any-return]
+
+    def take(self, collection: Collection[M], key: str) -> M:
+        """Take a document out and give it back; raises 404 · not-found when there is none."""
+        document = self.pop(collection, key)
+        if document is None:
+            raise not_found(collection.noun, key)
+        return document
+
+    def page(
+        self,
+        collection: Collection[M],
+        page: PageQuery | None = None,
+        *,
+        order: str | None = None,
+        where: Sequence[Condition] = (),
+    ) -> Page[M]:
+        """A page in the order of an indexed field (`-` before it for descending; the key by default)."""
+        page = page or PageQuery()
+        order = order or collection.key
+        field = order.removeprefix("-")
+        if field not in (collection.key, *collection.indexes):
+            raise TypeError(f"{collection.name} has no index on {field!r}: add it to indexes")
+        where = self._demands(collection, where)
+        position = None if page.after is None else decode_cursor(page.after, f"{collection.name}:{order}")
+        start = None if position is None else (position[0], str(position[1]))
+        rows = self._rows.scan(collection, where, field, order.startswith("-"), start, page.limit + 1)
+        documents = [row.document for row in rows[: page.limit]]
+        if len(rows) <= page.limit:
+            return self._paged(documents, None)
+        last = documents[-1]
+        cursor = encode_cursor(f"{collection.name}:{order}", getattr(last, field), collection.key_of(last))
+        return self._paged(documents, cursor)
+
+    def all(self, collection: Collection[M], *where: Condition) -> list[M]:
+        """Every document that fits, by key; for collections known to be small."""
+        rows = self._rows.scan(collection, self._demands(collection, where), collection.key, False, None, None)
+        return [row.document for row in rows]
+
+    def count(self, collection: Collection[Any], *where: Condition) -> int:
+        """How many documents fit."""
+        return self._rows.count(collection, self._demands(collection, where))
+
+    # Logs
+
+    def append(self, log: Log[M], entry: M, *, partition: str = "") -> int:
+        """Add an entry at the end; gives its position, which grows along the whole log."""
+        return self._rows.append(log, partition, entry)
+
+    def entries(
+        self,
+        log: Log[M],
+        page: PageQuery | None = None,
+        *,
+        partition: str = "",
+        where: Sequence[Condition] = (),
+        is_newest_first: bool = True,
+    ) -> Page[M]:
+        """A page of a log."""
+        page = page or PageQuery()
+        check_conditions(log, where)
+        order = f"{log.name}:{partition}:{'-' if is_newest_first else ''}"
+        position = None if page.after is None else int(decode_cursor(page.after, order)[0])
+        found = self._rows.read(log, partition, where, is_newest_first, position, page.limit + 1)
+        entries = [entry for _, entry in found[: page.limit]]
+        if len(found) <= page.limit:
+            return self._paged(entries, None)
+        return self._paged(entries, encode_cursor(order, found[page.limit - 1][0]))
+
+    def read(
+        self, log: Log[M], after: int, *, partition: str = "", where: Sequence[Condition] = (), limit: int = 100
+    ) -> list[tuple[int, M]]:
+        """Entries behind a position, oldest first, each with its own: for whatever follows a log."""
+        check_conditions(log, where)
+        return self._rows.read(log, partition, where, False, after, limit)
+
+    def ends(self, log: Log[Any], *, partition: str = "") -> tuple[int, int]:
+        """The positions of the oldest and of the newest entry held; (n + 1, n) when none is."""
+        return self._rows.ends(log, partition)
+
+    def trim(self, log: Log[Any], keep: int, *, partition: str = "") -> None:
+        """Let go of all but the newest `keep` entries."""
+        self._rows.trim(log, partition, keep)
+
+    def drop(self, log: Log[Any], *, partition: str = "") -> None:
+        """Let go of a whole partition."""
+        self._rows.drop(log, partition)
+
+    # Events
+
+    def emit(self, event: Event, *, subject: str | None = None) -> None:
+        """Publish an event, in this transaction: it is told if and only if the rest of it happens.
+
+        `subject` is the key of the object it speaks of; events of one subject are told in order.
+        """
+        self._rows.append(EVENTS, "", record_of(event, subject=subject, by=self._origin.by, at=self.now))
+        self.emitted.append(event.topic)
+
+    # Inside
+
+    def finish(self) -> None:
+        """For the engine, before it commits: an If-Match that no write has met yet is held against the first one."""
+        if self._origin.expected is None or self._is_matched or self._first_changed is None:
+            return
+        self._demand(self._first_changed)
+
+    def _live(self, collection: Collection[Any], row: Row | None) -> Row | None:
+        if row is None or collection.expires is None:
+            return row
+        expires_at = getattr(row.document, collection.expires)
+        return None if expires_at is not None and expires_at <= self.now else row
+
+    def _clear_expired(self, collection: Collection[Any], key: str, document: Any) -> None:
+        if collection.expires is None:
+            return
+        held = [(key, self._rows.get(collection, key))]
+        for name in collection.unique:
+            row = self._rows.find(collection, name, getattr(document, name))
+            held.append((collection.key_of(row.document), row) if row else ("", None))
+        for each, row in held:
+            if row is not None and self._live(collection, row) is None:
+                self._rows.remove(collection, each)
+
+    def _replace(self, collection: Collection[Any], key: str, row: Row) -> None:
+        if collection.key_of(row.document) != key:
+            raise TypeError(f"an update must not change the key of a {collection.noun}")
+        self._clear_expired(collection, key, row.document)
+        self._rows.replace(collection, key, row)
+        self._origin.seen[key] = row.version
+
+    def _must_match(self, key: str, row: Row) -> None:
+        if self._origin.expected is None or self._is_matched:
+            return
+        tag = version_tag(row.version)
+        if key in self._origin.keys:
+            self._is_matched = True
+            self._demand(tag)
+        elif self._first_changed is None:
+            self._first_changed = tag
+
+    def _demand(self, tag: str) -> None:
+        expected = self._origin.expected or frozenset()
+        if "*" not in expected and tag not in expected:
+            raise precondition_failed()
+
+    def _demands(self, collection: Collection[Any], where: Sequence[Condition]) -> Sequence[Condition]:
+        check_conditions(collection, where)
+        if collection.expires is None:
+            return where
+        is_live = Condition("either", "", (
+            Condition("missing", collection.expires, None),
+            Condition("gt", collection.expires, self.now),
+        ))  # fmt: skip
+        return (*where, is_live)
+
+    def _paged(self, items: list[M], cursor: str | None) -> Page[M]:
+        self._origin.next_cursor = cursor
+        return Page[Any](items=items, next=cursor)

@@ -1,0 +1,74 @@
+"""The web front end as bytes: read once at start, compressed once, addressed by a digest of all of it.
+
+An address with the digest may be kept for ever; `latest` in its place is asked for again each time. Modules import each
+other relatively, so one digest for the whole folder needs no build step.
+"""
+
+import gzip
+import mimetypes
+from collections.abc import Mapping
+from hashlib import blake2b
+from pathlib import Path
+from typing import NamedTuple
+
+LATEST = "latest"
+_PREFIX = "/assets/"
+_COMPRESSIBLE = ("text/", "application/javascript", "application/json", "image/svg+xml", "application/manifest+json")
+_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
+
+HTML_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
+    "font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'"
+)
+
+
+class WebFile(NamedTuple):
+    """One file, ready to be sent."""
+
+    content: bytes
+    compressed: bytes | None
+    media_type: str
+    etag: str
+
+
+class WebFiles(NamedTuple):
+    """All of them."""
+
+    digest: str
+    files: Mapping[str, WebFile]
+
+    def address(self, name: str) -> str | None:
+        """The lasting address of a file, or None when there is none."""
+        return f"{_PREFIX}{self.digest}/{name}" if name in self.files else None
+
+
+def media_type_of(name: str) -> str:
+    kind = _TYPES.get(Path(name).suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
+
+
+def as_web_file(content: bytes, media_type: str) -> WebFile:
+    """A file with its ETag, and its compressed form where that pays."""
+    etag = blake2b(content, digest_size=8).hexdigest()
+    small = gzip.compress(content, 9, mtime=0) if media_type.startswith(_COMPRESSIBLE) else content
+    return WebFile(content, small if len(small) < len(content) * 0.9 else None, media_type, etag)
+
+
+def read_web_files(folder: Path) -> WebFiles:
+    """Everything below a folder, dot-files aside; HTML has its asset addresses rewritten to the lasting ones."""
+    contents = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    }
+    digest = blake2b(repr(sorted(contents.items())).encode(), digest_size=6).hexdigest()
+    lasting = f"{_PREFIX}{digest}/".encode()
+    files = {
+        name: as_web_file(
+            content.replace(f"{_PREFIX}{LATEST}/".encode(), lasting) if name.endswith(".html") else content,
+            media_type_of(name),
+        )
+        for name, content in contents.items()
+    }
+    return WebFiles(digest, files)

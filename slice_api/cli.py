@@ -1,0 +1,116 @@
+"""The command line: `python -m slice_api [serve|env]`."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Iterable, Sequence
+
+from dotenv import dotenv_values
+from fastapi import FastAPI
+from pydantic import ValidationError
+
+from slice_api import __version__
+from slice_api.chassis.assembly import Chassis
+from slice_api.chassis.discovery import DiscoveryError, find_slices, slice_folders
+from slice_api.chassis.logs import StandardLogHandler
+from slice_api.chassis.storage.engines import is_in_memory
+from slice_api.main import create_app
+from slice_api.serving import serve
+from slice_api.settings import (
+    PREFIX,
+    Settings,
+    SettingsError,
+    SliceSettings,
+    example_lines,
+    prefix_of,
+    setting_faults,
+    unknown_variables,
+    variables_of,
+)
+
+_DESCRIPTION = (
+    "Slice API: a self-hosted toolbox for small teams. Every setting is a SLICE_* variable; `env` lists them."
+)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m slice_api", description=_DESCRIPTION)
+    parser.add_argument("--version", action="version", version=__version__)
+    parser.set_defaults(command="serve", host="127.0.0.1", port=8000, workers=1)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    serving = commands.add_parser("serve", help="answer requests (the default)")
+    for each in (parser, serving):
+        each.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
+        each.add_argument("--port", type=int, default=8000, help="the port to listen on (8000; 0: any free one)")
+        each.add_argument("--workers", type=int, default=1, help="how many processes share the work (1)")
+    commands.add_parser("env", help="print every setting with its default and meaning, as in .env.example")
+    return parser
+
+
+def environment_example() -> str:
+    """The text of `.env.example`: every setting, the slices' own after the common ones."""
+    parts = ["# Every setting with its default. Copy to .env, or set them as environment variables."]
+    parts.append("\n".join(example_lines(Settings, PREFIX)))
+    every = [line if line.startswith("#") else f"#{line}" for line in example_lines(SliceSettings, "SLICE_<SLICE>_")]
+    parts.append("\n".join(["# Every slice has these, under its own name, such as SLICE_LINKS_RATE_LIMIT.", *every]))
+    for each in find_slices(("slice_api.slices",)):
+        lines = example_lines(each.settings_model, prefix_of(each.name), without=SliceSettings)
+        parts += ["\n".join([f"# {each.title} ({each.name})", *lines])] if lines else []
+    return "\n\n".join(parts) + "\n"
+
+
+def _known_variables(chassis: Chassis) -> set[str]:
+    own = {name for each in chassis.slices for name in variables_of(each.settings_model, prefix_of(each.name))}
+    return own | set(variables_of(Settings, PREFIX))
+
+
+def _warn_of_unknown(chassis: Chassis, environment: Iterable[str]) -> None:
+    """Tell of variables and of disabled slices that do not exist: a typing error must not go unnoticed."""
+    for name, nearest in unknown_variables(environment, _known_variables(chassis)).items():
+        hint = f"did you mean {nearest}?" if nearest else "`python -m slice_api env` lists them all"
+        chassis.log.warning(f"no setting reads {name}; {hint}")
+    folders = {folder.name for folder in slice_folders("slice_api.slices")}
+    for name in set(chassis.settings.disabled) - folders:
+        chassis.log.warning(f"SLICE_DISABLED names {name}, and there is no such slice; there are {sorted(folders)}")
+
+
+def _route_standard_logs(chassis: Chassis) -> None:
+    """Let what uvicorn and libraries say come out in the same form as our own lines."""
+    root = logging.getLogger()
+    root.handlers = [StandardLogHandler(chassis.log)]
+    root.setLevel(logging.WARNING)
+
+
+def make_served_app() -> FastAPI:
+    """The app as each serving process makes it."""
+    app = create_app()
+    chassis: Chassis = app.state.chassis
+    _route_standard_logs(chassis)
+    _warn_of_unknown(chassis, {*os.environ, *dotenv_values(".env")})
+    return app
+
+
+def _check_workers(workers: int) -> None:
+    if workers < 1:
+        raise SettingsError("--workers: must be 1 or more")
+    if workers > 1 and is_in_memory(Settings().storage_url):
+        raise SettingsError(
+            f"SLICE_STORAGE_URL is empty, and memory cannot be shared by {workers} workers: "
+            "set SLICE_STORAGE_URL to a database, or start with WORKERS=1."
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; what stops a start is told in words, without a traceback."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.command == "env":
+            sys.stdout.write(environment_example())
+            return
+        _check_workers(options.workers)
+        serve(make_served_app, host=options.host, port=options.port)
+    except (DiscoveryError, SettingsError) as error:
+        sys.exit(str(error))
+    except ValidationError as error:
+        sys.exit("\n  ".join(("The settings do not fit:", *setting_faults(error, PREFIX))))

@@ -1,0 +1,57 @@
+"""The app: settings, logging, storage, discovery and the layer around it; the rest is the chassis and the slices."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from slice_api import __version__
+from slice_api.chassis.assembly import Chassis, lifespan, mount_slices
+from slice_api.chassis.clock import Clock, system_clock
+from slice_api.chassis.discovery import find_slices
+from slice_api.chassis.edge import Edge
+from slice_api.chassis.errors import install_error_handlers
+from slice_api.chassis.logs import Write, make_logger, write_to_stderr
+from slice_api.chassis.openapi import install_openapi, operation_id
+from slice_api.chassis.rate_limits import MemoryRateLimiter
+from slice_api.chassis.storage.engines import make_storage
+from slice_api.chassis.web_files import read_web_files
+from slice_api.settings import Settings
+
+WEB_FOLDER = Path(__file__).parent.parent / "web"
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    packages: Sequence[str] = ("slice_api.slices",),
+    clock: Clock = system_clock,
+    write_log: Write = write_to_stderr,
+) -> FastAPI:
+    """Make an app that shares nothing with any other; raises DiscoveryError or SettingsError when it cannot."""
+    settings = settings or Settings()
+    chassis = Chassis(
+        settings=settings,
+        slices=find_slices(packages, settings.disabled),
+        storage=make_storage(settings.storage_url, clock),
+        clock=clock,
+        log=make_logger(settings, write_log),
+        rate_limiter=MemoryRateLimiter(),
+        web=read_web_files(WEB_FOLDER),
+    )
+    app = FastAPI(
+        title="Slice API",
+        version=__version__,
+        description="A self-hosted toolbox for small teams.",
+        lifespan=lifespan,
+        openapi_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=operation_id,
+        telemetry={"operation_spans": False},
+    )
+    app.state.chassis = chassis
+    mount_slices(app, chassis)
+    install_openapi(app, chassis)
+    install_error_handlers(app)
+    app.add_middleware(Edge, chassis=chassis)
+    return app

@@ -1,0 +1,4 @@
+"""Activity.
+
+What has happened, newest first, and what happens now, as a live stream.
+"""

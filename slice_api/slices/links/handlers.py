@@ -1,0 +1,134 @@
+"""Making, finding, changing and deleting links."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from slice_api.chassis import Page, PageQuery, Principal, Taken, Tx, conflict, invalid, new_id, random_text
+from slice_api.slices.links import store
+from slice_api.slices.links.lookup import find_link, find_started_link, over
+from slice_api.slices.links.schemas import (
+    Link,
+    LinkChange,
+    LinkCreated,
+    LinkDeleted,
+    LinkFilter,
+    LinkUpdated,
+    NewLink,
+    Preview,
+    StoredLink,
+    Visit,
+)
+from slice_api.slices.links.site import Site, as_shown, check_fit, short_url
+
+# What two links must have in common to do the same.
+_BEHAVIOUR = (
+    "url", "starts_at", "expires_at", "max_visits", "redirect_status", "is_query_forwarded", "expired_url",
+)  # fmt: skip
+
+
+def create_link(tx: Tx, new: NewLink, caller: Principal, site: Site, *, is_reusing: bool = False) -> tuple[Link, bool]:
+    """The link and whether it is new; when reusing, an identical live one is given back instead of made again.
+
+    Raises 422 for what does not fit the site and 409 for a slug that is taken.
+    """
+    check_fit(site, slug=new.slug, url=new.url, expired_url=new.expired_url)
+    known = _identical(tx, new) if is_reusing else None
+    if known is not None:
+        return as_shown(known, site), False
+    link = StoredLink(
+        **new.model_dump(exclude={"slug"}),
+        id=new_id("link"),
+        slug=new.slug or _free_slug(tx, site),
+        created_at=tx.now,
+        updated_at=tx.now,
+        created_by=caller.key_id,
+    )
+    _insert(tx, link)
+    tx.emit(LinkCreated(link=as_shown(link, site)), subject=link.slug)
+    return as_shown(link, site), True
+
+
+def list_links(tx: Tx, wanted: LinkFilter, page: PageQuery, site: Site) -> Page[Link]:
+    return store.filtered(tx, wanted, page).map(lambda link: as_shown(link, site))
+
+
+def read_link(tx: Tx, slug: str, site: Site) -> Link:
+    return as_shown(find_link(tx, slug), site)
+
+
+def update_link(tx: Tx, slug: str, change: LinkChange, site: Site) -> Link:
+    """The link after a merge patch; one that changes nothing leaves it as it is. Raises 404, 412 and 422."""
+    link = find_link(tx, slug)
+    given = {name: getattr(change, name) for name in change.model_fields_set}
+    check_fit(site, url=given.get("url"), expired_url=given.get("expired_url"))
+    changed = tx.update(store.LINKS, link.slug, lambda held: _merged(held, given, tx.now))
+    if changed is None or changed is link:
+        return as_shown(link, site)
+    tx.emit(LinkUpdated(link=as_shown(changed, site)), subject=link.slug)
+    return as_shown(changed, site)
+
+
+def delete_link(tx: Tx, slug: str) -> None:
+    link = find_link(tx, slug)
+    store.remove_link(tx, link.slug)
+    tx.emit(LinkDeleted(slug=link.slug), subject=link.slug)
+
+
+def list_visits(tx: Tx, slug: str, page: PageQuery) -> Page[Visit]:
+    return store.visits_of(tx, find_link(tx, slug).slug, page)
+
+
+def preview_link(tx: Tx, slug: str, base_url: str) -> Preview:
+    """Where a link leads; raises 404 and 410 when it leads nowhere now."""
+    link = find_started_link(tx, slug)
+    if store.state_of(link, tx.now) == "expired":
+        raise over(link)
+    address = short_url(link.slug, base_url)
+    return Preview(slug=link.slug, short_url=address, url=link.url, title=link.title, created_at=link.created_at)
+
+
+def read_short_url(tx: Tx, slug: str, base_url: str) -> str:
+    """The short URL of a link in whatever state: a QR code may be printed before it begins."""
+    return short_url(find_link(tx, slug).slug, base_url)
+
+
+def _insert(tx: Tx, link: StoredLink) -> None:
+    try:
+        tx.insert(store.LINKS, link)
+    except Taken as error:
+        raise conflict(f"The slug {link.slug!r} is taken.") from error
+
+
+def _identical(tx: Tx, new: NewLink) -> StoredLink | None:
+    """The oldest live link that does just what the new one would, under its slug if it names one."""
+    wanted = _behaviour(new)
+    for link in store.with_url(tx, new.url):
+        has_slug = new.slug in (None, link.slug)
+        if has_slug and store.state_of(link, tx.now) != "expired" and _behaviour(link) == wanted:
+            return link
+    return None
+
+
+def _behaviour(link: NewLink | StoredLink) -> list[Any]:
+    return [sorted(link.tags), *(getattr(link, name) for name in _BEHAVIOUR)]
+
+
+def _free_slug(tx: Tx, site: Site) -> str:
+    while True:
+        slug = random_text(site.slug_length)
+        if slug not in site.reserved and store.get_link(tx, slug) is None:
+            return slug
+
+
+def _merged(link: StoredLink, given: Mapping[str, Any], now: datetime) -> StoredLink:
+    """The link with the given fields, the same object when they change nothing; raises 422 for an unsound whole."""
+    changed = link.model_copy(update={**given, "tags": given.get("tags", link.tags) or []})
+    if changed == link:
+        return link
+    if changed.starts_at is not None and changed.expires_at is not None and changed.expires_at <= changed.starts_at:
+        pointer, detail = ("#/expires_at", "must be after starts_at")
+        if "expires_at" not in given:
+            pointer, detail = ("#/starts_at", "must be before expires_at")
+        raise invalid(pointer, detail)
+    return changed.model_copy(update={"updated_at": now})

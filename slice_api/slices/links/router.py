@@ -1,0 +1,141 @@
+"""Short links over HTTP: under `/api/links` to keep them, at the root to follow them."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import PlainTextResponse
+
+from slice_api.chassis import (
+    BaseUrl,
+    Caller,
+    Db,
+    Later,
+    Page,
+    Paging,
+    Problem,
+    ReservedSegments,
+    Tag,
+    own_settings,
+)
+from slice_api.slices.links import answers, handlers
+from slice_api.slices.links.qr import ColorText, ErrorCorrection, Format, QrStyle, check_readable
+from slice_api.slices.links.redirects import follow
+from slice_api.slices.links.schemas import Link, LinkChange, LinkFilter, NewLink, Order, State, Visit
+from slice_api.slices.links.settings import LinksSettings
+from slice_api.slices.links.site import Site
+from slice_api.slices.links.visits import visits_batch
+
+router = APIRouter()
+root_router = APIRouter(lifespan=answers.warmed_up)
+
+Options = Annotated[LinksSettings, Depends(own_settings)]
+
+
+async def _site(base_url: BaseUrl, reserved: ReservedSegments, options: Options) -> Site:
+    return Site(base_url, reserved, options.schemes, options.slug_length)
+
+
+async def _filter(
+    search: Annotated[str | None, Query(max_length=200, description="Text in slug, URL or title.")] = None,
+    tag: Annotated[list[Tag] | None, Query(description="A tag the link has; several: all of them.")] = None,
+    state: Annotated[State | None, Query(description="`expired` are used up ones too.")] = None,
+    order: Annotated[Order, Query(description="What to sort by; `-` for descending.")] = "-created_at",
+) -> LinkFilter:
+    return LinkFilter(search=search, tags=tuple(tag or ()), state=state, order=order)
+
+
+async def _qr_style(
+    format: Annotated[Format, Query(description="The kind of picture.")] = "svg",
+    size: Annotated[int, Query(ge=64, le=2000, description="Width and height in pixels.")] = 300,
+    margin: Annotated[int, Query(ge=0, le=20, description="The quiet zone around the code, in modules.")] = 4,
+    error_correction: Annotated[ErrorCorrection, Query(description="How much damage it bears, from L to H.")] = "M",
+    color: Annotated[ColorText, Query(description="Of the modules: `#336699`, `336699` or a name.")] = "#000000",
+    background: Annotated[ColorText, Query(description="Of the ground, lighter than the modules.")] = "#ffffff",
+) -> QrStyle:
+    style = QrStyle(
+        format=format, size=size, margin=margin, error_correction=error_correction, color=color, background=background
+    )
+    check_readable(style)
+    return style
+
+
+Here = Annotated[Site, Depends(_site)]
+Filter = Annotated[LinkFilter, Depends(_filter)]
+Style = Annotated[QrStyle, Depends(_qr_style)]
+FindExisting = Annotated[bool, Query(description="Give back an identical live link, if there is one, instead.")]
+
+
+@router.post("", status_code=201, responses={200: {"model": Link, "description": "An identical link was there"}})
+async def create_link(
+    new: NewLink, response: Response, db: Db, caller: Caller, site: Here, find_existing: FindExisting = False
+) -> Link:
+    """Make a short link."""
+    link, is_new = await db.transact(handlers.create_link, new, caller, site, is_reusing=find_existing)
+    response.status_code = 201 if is_new else 200
+    return link
+
+
+@router.get("")
+async def list_links(db: Db, wanted: Filter, page: Paging, site: Here) -> Page[Link]:
+    """List the links, newest first unless asked otherwise."""
+    return await db.transact(handlers.list_links, wanted, page, site)
+
+
+@router.get("/{slug}")
+async def read_link(slug: str, db: Db, site: Here) -> Link:
+    """Read a link with its counts."""
+    return await db.transact(handlers.read_link, slug, site)
+
+
+@router.patch("/{slug}")
+async def update_link(slug: str, change: LinkChange, db: Db, later: Later, site: Here) -> Link:
+    """Change a link; what is left out stays, null clears."""
+    await later.flush()  # so that a new max_visits is held against every visit before it
+    return await db.transact(handlers.update_link, slug, change, site)
+
+
+@router.delete("/{slug}", status_code=204)
+async def delete_link(slug: str, db: Db) -> None:
+    """Delete a link and its visits; its slug is free again."""
+    await db.transact(handlers.delete_link, slug)
+
+
+@router.get("/{slug}/visits")
+async def list_visits(slug: str, db: Db, page: Paging) -> Page[Visit]:
+    """List a link's visits, newest first."""
+    return await db.transact(handlers.list_visits, slug, page)
+
+
+@root_router.get("/robots.txt", response_class=PlainTextResponse, responses=answers.ROBOTS)
+async def read_robots(options: Options) -> str:
+    """What crawlers may follow: no short link, unless the settings say so."""
+    return f"User-agent: *\nDisallow:{'' if options.crawlable else ' /'}\n"
+
+
+# Before the redirect, whose slug would take the "+" in.
+@root_router.get("/{slug}+", response_class=Response, responses=answers.PREVIEWS | answers.REFUSALS)
+async def preview_link(slug: str, request: Request, db: Db, base_url: BaseUrl) -> Response:
+    """Show where a link leads, without a visit: as a page, or as JSON when that is asked for."""
+    try:
+        return answers.preview(request, await db.transact(handlers.preview_link, slug, base_url))
+    except Problem as problem:
+        return answers.refusal(request, problem)
+
+
+@root_router.get("/{slug}/qr", response_class=Response, responses=answers.PICTURES)
+async def draw_qr(slug: str, request: Request, db: Db, base_url: BaseUrl, style: Style, options: Options) -> Response:
+    """Draw the QR code of a link's short URL."""
+    text = await db.transact(handlers.read_short_url, slug, base_url)
+    return await answers.picture(request, text, style, max_age=options.qr_cache_seconds)
+
+
+@root_router.get("/{slug}", status_code=302, response_class=Response, responses=answers.REDIRECTS | answers.REFUSALS)
+async def follow_link(slug: str, request: Request, db: Db, later: Later, options: Options) -> Response:
+    """Follow a link: a GET is a visit, a HEAD is none."""
+    try:
+        found = await db.transact(follow, slug, answers.visitor_of(request), options)
+    except Problem as problem:
+        return answers.refusal(request, problem)
+    if found.arrival is not None:
+        later.add(visits_batch(options.keep_visits), found.arrival)
+    return answers.redirect(found)

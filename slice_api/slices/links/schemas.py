@@ -1,0 +1,233 @@
+"""Links and visits as they come in, go out and are kept, and what is told about them."""
+
+from datetime import datetime
+from hashlib import blake2b
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator
+
+from slice_api.chassis import Event, Integer, Schema, Tags, Time
+from slice_api.slices.links.slugs import MAX_LENGTH, check_slug
+from slice_api.slices.links.urls import check_url
+
+RedirectStatus = Literal[301, 302, 307, 308]
+State = Literal["active", "upcoming", "expired"]
+Order = Literal[
+    "created_at", "-created_at", "visit_count", "-visit_count",
+    "last_visited_at", "-last_visited_at", "slug", "-slug",
+]  # fmt: skip
+
+Url = Annotated[str, Field(min_length=1, max_length=2048, json_schema_extra={"format": "uri"})]
+Slug = Annotated[
+    str,
+    AfterValidator(check_slug),
+    Field(json_schema_extra={"minLength": 1, "maxLength": MAX_LENGTH}),
+]
+
+
+def _checked_url(value: str | None) -> str | None:
+    return None if value is None else check_url(value)
+
+
+class LinkFields(Schema):
+    """What people decide about a link."""
+
+    url: Url = Field(examples=["https://example.org/guide?lang=en"])
+    """Where it leads: an absolute http or https URL, kept byte for byte as typed."""
+    title: Annotated[str, Field(max_length=200)] | None = Field(default=None, examples=["The guide"])
+    """What it is called in lists."""
+    note: Annotated[str, Field(max_length=2000)] | None = Field(default=None, examples=["Printed on the spring flyer"])
+    """Anything worth remembering about it."""
+    tags: Tags = Field(default=[])
+    """Labels to find it by, lower-case."""
+    starts_at: Time | None = Field(default=None, examples=["2026-01-01T00:00:00Z"])
+    """When it begins to work; before, visitors get 404."""
+    expires_at: Time | None = Field(default=None, examples=["2027-01-01T00:00:00Z"])
+    """When it stops working; from then on visitors get 410, or are sent to `expired_url`."""
+    max_visits: Annotated[Integer, Field(ge=1, strict=True)] | None = Field(default=None, examples=[100])
+    """How many visits it takes; bots, prefetches and HEAD requests use up none."""
+    redirect_status: RedirectStatus = 302
+    """The HTTP status of the redirect; 301 and 308 are kept by browsers for a while, so that not every visit counts."""
+    is_query_forwarded: Annotated[bool, Field(strict=True)] = False
+    """Whether the visitor's query is merged into the target's; for a name in both the visitor's value wins."""
+    expired_url: Url | None = Field(default=None, examples=["https://example.org/sold-out"])
+    """Where visitors go instead of the 410 page."""
+
+
+class NewLink(LinkFields):
+    """A link to be made."""
+
+    slug: Slug | None = Field(default=None, examples=["guide"])
+    """Its name in the short URL: letters and digits of any script, emoji, `-` and `_`; null: one is made up."""
+
+    _check_urls = field_validator("url", "expired_url")(_checked_url)
+
+    @field_validator("expires_at")
+    @classmethod
+    def _must_expire_after_start(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
+        starts_at = info.data.get("starts_at")
+        if value is not None and starts_at is not None and value <= starts_at:
+            raise ValueError("must be after starts_at")
+        return value
+
+
+def _without_defaults(schema: dict[str, Any]) -> None:
+    """What is left out of a merge patch (RFC 7396) stays; a default would make clients send it, and so change it."""
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
+class LinkChange(LinkFields):
+    """What to change of a link: what is left out stays, null clears."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+    url: Url = Field(default="", examples=["https://example.org/guide?lang=en"])
+    """Where it leads: an absolute http or https URL, kept byte for byte as typed."""
+    tags: Tags | None = None  # type: ignore[assignment]
+    """Labels to find it by, lower-case."""
+
+    _check_urls = field_validator("url", "expired_url")(_checked_url)
+
+
+class LinkRecord(LinkFields):
+    """A link with what the service knows of it."""
+
+    slug: str = Field(examples=["guide"])
+    """Its name in the short URL; case-sensitive."""
+    visit_count: Integer = 0
+    """Visits by people; counted a moment later, or at once when `max_visits` is set."""
+    bot_visit_count: Integer = 0
+    """Visits by bots and prefetches."""
+    last_visited_at: Time | None = None
+    """When the last visit was, whoever made it."""
+    created_at: Time
+    """When it was made."""
+    updated_at: Time
+    """When it was last changed by somebody; visits do not count."""
+    created_by: str = Field(examples=["7hKq2mXa"])
+    """The id of the key that made it."""
+
+
+class Link(LinkRecord):
+    """A short link."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+    short_url: str = Field(examples=["https://s.example.org/guide"])
+    """The address to hand out."""
+
+
+class StoredLink(LinkRecord):
+    """A link as it is kept."""
+
+    id: str
+    """Tells it from another link that had the same slug before or has it after."""
+
+    @property
+    def url_digest(self) -> str:
+        """What a link of the same URL is found by; URLs are too long for an index."""
+        return url_digest(self.url)
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether its visits have reached `max_visits`."""
+        return self.max_visits is not None and self.visit_count >= self.max_visits
+
+
+def url_digest(url: str) -> str:
+    return blake2b(url.encode(), digest_size=16).hexdigest()
+
+
+class LinkFilter(Schema):
+    """Which links to list, and in which order."""
+
+    search: str | None = None
+    tags: tuple[str, ...] = ()
+    state: State | None = None
+    order: Order = "-created_at"
+
+
+class Preview(Schema):
+    """Where a short link leads, for those who look before they go."""
+
+    slug: str = Field(examples=["guide"])
+    """Its name in the short URL."""
+    short_url: str = Field(examples=["https://s.example.org/guide"])
+    """The short URL."""
+    url: str = Field(examples=["https://example.org/guide?lang=en"])
+    """Where it leads."""
+    title: str | None = Field(examples=["The guide"])
+    """What it is called."""
+    created_at: Time
+    """When it was made."""
+
+
+class Arrival(Schema):
+    """A visit as it comes in, before anything is parsed."""
+
+    slug: str
+    link_id: str
+    at: Time
+    user_agent: str
+    referrer: str
+    accept_language: str
+    is_prefetch: bool
+    is_reserved: bool = False
+    """Whether it stands in `visit_count` already, since it was held against `max_visits`."""
+
+
+class Visit(Schema):
+    """A visit of a link. No address is kept, and of the referrer only the host."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+    at: Time
+    """When it was."""
+    referrer: str | None = Field(examples=["news.example.com"])
+    """The host of the page that the visitor came from."""
+    browser: str | None = Field(examples=["Firefox"])
+    """The browser's family."""
+    os: str | None = Field(examples=["Android"])
+    """The operating system's family."""
+    device: str | None = Field(examples=["mobile"])
+    """`desktop`, `mobile` or `tablet`."""
+    language: str | None = Field(examples=["de-AT"])
+    """The language that the browser wants most."""
+    is_bot: bool
+    """Whether it was a bot or a prefetch."""
+    rule: int | None = None
+    """Which rule of the link chose the target, from 0; null when none did."""
+
+
+class LinkCreated(Event):
+    """A link was made."""
+
+    topic = "links.created"
+    link: Link
+
+
+class LinkUpdated(Event):
+    """A link was changed."""
+
+    topic = "links.updated"
+    link: Link
+
+
+class LinkDeleted(Event):
+    """A link and its visits were deleted."""
+
+    topic = "links.deleted"
+    slug: str
+
+
+class LinkVisited(Event):
+    """A link was visited, once or several times within a moment."""
+
+    topic = "links.visited"
+    slug: str
+    visits: int
+    """How many visits were counted at once, bots included."""
+    visit_count: int
+    bot_visit_count: int
+    last_visited_at: Time | None

@@ -1,0 +1,4 @@
+"""Session.
+
+Signing in on the web page with a key, and out again.
+"""

@@ -1,0 +1,119 @@
+"""What people do on the pages, done with a real browser."""
+
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.server import ROOT, Server
+from tests.support import ADMIN_KEY
+
+HAS_LINKS = (ROOT / "slice_api/slices/links").is_dir()
+needs_links = pytest.mark.skipif(not HAS_LINKS, reason="the links folder was removed")
+
+_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
+_PATHS = ("/", "/docs", "/app/notes", "/app/notes/new", *(["/app/links", "/app/links/shown"] if HAS_LINKS else []))
+
+
+def _delete(page: Page) -> None:
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("alertdialog").get_by_role("button", name=re.compile("Delete")).click()
+
+
+def test_a_wrong_key_is_told_and_the_right_one_signs_in(stranger: Page) -> None:
+    stranger.goto("/app/notes")
+    stranger.get_by_label("API key").fill("not-the-key-of-this-service")
+    stranger.get_by_role("button", name="Sign in").click()
+    expect(stranger.get_by_text(re.compile("not known"))).to_be_visible()
+    stranger.get_by_label("API key").fill(ADMIN_KEY)
+    stranger.get_by_role("button", name="Sign in").click()
+    expect(stranger.get_by_role("heading", name="Notes", level=1)).to_be_visible()
+    assert stranger.url.endswith("/app/notes")
+
+
+def test_the_printed_address_signs_in_and_hides_the_key(page: Page) -> None:
+    assert "key" not in page.url
+    cookies = page.context.cookies()
+    assert [(each["name"], each["httpOnly"], each["sameSite"]) for each in cookies] == [
+        ("slice_session", True, "Strict")
+    ]
+
+
+def test_signing_out_ends_the_session(page: Page) -> None:
+    page.get_by_role("button", name="Sign out").first.click()
+    expect(page.get_by_label("API key")).to_be_visible()
+    assert page.context.cookies() == []
+
+
+@needs_links
+def test_a_link_is_made_shown_with_its_qr_code_visited_and_deleted(page: Page, server: Server) -> None:
+    page.goto("/app/links")
+    page.get_by_label("URL").first.fill("https://docs.python.org/3.11/library/")
+    page.get_by_text("Own slug, tags, limits").click()
+    page.get_by_label("Slug").fill("journey")
+    page.get_by_role("button", name="Shorten").click()
+    page.get_by_role("link", name="QR code and details").click()
+    picture = page.get_by_role("img", name=re.compile("QR code of"))
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.complete && image.naturalWidth > 0")
+    expect(page.locator("dd", has_text=re.compile(r"^0$")).first).to_be_visible()
+    visit = httpx.get(f"{server.url}/journey", headers={"User-Agent": _AGENT})
+    assert visit.headers["Location"] == "https://docs.python.org/3.11/library/"
+    expect(page.locator("dd", has_text=re.compile(r"^1$")).first).to_be_visible()
+    _delete(page)
+    expect(page.get_by_role("heading", name="Short links", level=1)).to_be_visible()
+    assert httpx.get(f"{server.url}/journey").status_code == 404
+
+
+@needs_links
+def test_what_is_wrong_with_a_form_stands_at_its_field(page: Page) -> None:
+    page.goto("/app/links")
+    page.get_by_label("URL").first.fill("javascript:alert(1)")
+    page.get_by_role("button", name="Shorten").click()
+    field = page.get_by_label("URL").first
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_be_focused()
+
+
+def test_a_slice_without_a_page_of_its_own_is_served_by_the_general_one(page: Page) -> None:
+    page.goto("/app/notes")
+    page.get_by_role("link", name=re.compile("New")).first.click()
+    page.get_by_label("Title").fill("Groceries")
+    page.get_by_label("Text").fill("Milk\nBread")
+    page.get_by_role("button", name=re.compile("Create|Save|Make")).click()
+    expect(page.get_by_role("heading", name="Groceries", level=1)).to_be_visible()
+    page.goto("/app/notes")
+    page.get_by_role("link", name="Groceries").click()
+    _delete(page)
+    expect(page.get_by_role("heading", name="Notes", level=1)).to_be_visible()
+    expect(page.get_by_role("link", name="Groceries")).to_have_count(0)
+
+
+def test_the_docs_open_without_signing_in(stranger: Page) -> None:
+    stranger.goto("/docs")
+    expect(stranger.get_by_text("/api/notes", exact=True).first).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_scrolls_sideways(browser: Browser, server: Server, tmp_path: Path, width: int, scheme: str) -> None:
+    """And every page can be drawn; the pictures stay in the folder of the test run."""
+    with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {ADMIN_KEY}"}) as client:
+        client.post("/api/notes", json={"title": "A note with a title that is rather long " * 4, "text": "x" * 400})
+        client.post("/api/links", json={"url": f"https://example.org/{'long/' * 60}", "slug": "shown"})
+    context = browser.new_context(
+        base_url=server.url,
+        viewport={"width": width, "height": 860},
+        color_scheme="dark" if scheme == "dark" else "light",
+    )
+    page = context.new_page()
+    page.goto(f"/#key={ADMIN_KEY}")
+    page.get_by_role("heading", name="Home", level=1).wait_for()
+    for path in _PATHS:
+        page.goto(path)
+        page.get_by_role("heading", level=1).first.wait_for()
+        page.screenshot(path=tmp_path / f"{path.strip('/').replace('/', '-') or 'home'}.png")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+    context.close()

@@ -1,0 +1,1 @@
+"""Slices that exist for the tests of the chassis alone."""

@@ -1,0 +1,4 @@
+"""Probes.
+
+Routes that show how the chassis treats a request.
+"""

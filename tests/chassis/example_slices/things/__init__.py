@@ -1,0 +1,4 @@
+"""Things.
+
+What the tests keep, change and list.
+"""

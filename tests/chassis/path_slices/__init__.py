@@ -1,0 +1,1 @@
+"""Slices with paths of every kind, for the tests of dispatch."""

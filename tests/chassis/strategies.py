@@ -1,0 +1,7 @@
+"""The one profile of all property tests: the same examples every time, and no clock that decides."""
+
+from hypothesis import HealthCheck, settings
+
+STEADY = settings(
+    derandomize=True, deadline=None, database=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow]
+)

@@ -1,0 +1,190 @@
+"""The OpenAPI document: complete, valid, with an example everywhere; and which routes are open to everybody."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jsonschema_rs
+from fastapi.openapi.models import OpenAPI
+from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
+
+from slice_api.chassis.discovery import Slice
+from tests.conformance.bodies import faults_of
+from tests.conformance.subject import Api, Route, for_routes, for_slices
+
+_SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_PROBLEM = {"$ref": "#/components/schemas/ProblemDetails"}
+
+PUBLIC: Mapping[str, frozenset[str]] = {
+    "front": frozenset({"GET /", "GET /app/{path}", "GET /docs", "GET /assets/{digest}/{name}", "GET /favicon.ico"}),
+    "links": frozenset({"GET /{slug}", "GET /{slug}+", "GET /{slug}/qr", "GET /robots.txt"}),
+    "platform": frozenset(
+        {
+            "GET /api",
+            "GET /openapi.json",
+            "GET /problems/{type}",
+            "GET /livez",
+            "GET /readyz",
+            "GET /metrics",  # asks for the admin scope by itself, unless a setting makes it public
+        }
+    ),
+    "session": frozenset({"POST /api/session"}),
+}
+"""Every route that needs no key. A new one is a decision: it is made here."""
+
+
+def _media(content: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    return ((kind, media) for kind, media in content.items() if kind.endswith(("/json", "+json")))
+
+
+def _json_bodies(route: Route) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every JSON body of an operation, with where it stands."""
+    operation = route.operation or {}
+    for kind, media in _media(operation.get("requestBody", {}).get("content", {})):
+        yield f"request {kind}", media
+    for status, answer in operation["responses"].items():
+        for kind, media in _media(answer.get("content", {})):
+            yield f"{status} {kind}", media
+
+
+def _is_documented(route: Route) -> bool:
+    return route.is_documented
+
+
+def _references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        yield from (value for name, value in node.items() if name == "$ref" and isinstance(value, str))
+        yield from (each for value in node.values() for each in _references(value))
+    if isinstance(node, list):
+        yield from (each for value in node for each in _references(value))
+
+
+@for_slices
+async def test_public_routes_are_those_that_were_decided(api: Api, part: Slice) -> None:
+    routes = [each for each in api.subject.routes if each.target.slice_name == part.name]
+    public = {f"{each.method} {each.path}" for each in routes if not each.is_protected}
+    assert public == PUBLIC.get(part.name, frozenset())
+
+
+async def test_the_document_is_valid_openapi(api: Api) -> None:
+    document = api.app.openapi()
+    assert document["openapi"].startswith("3.1")
+    OpenAPI.model_validate(document)
+    assert [error.message for error in OPENAPI_31_VALIDATOR.iter_errors(document)] == []
+
+
+async def test_every_reference_leads_somewhere(api: Api) -> None:
+    document = api.app.openapi()
+    names = {reference.removeprefix("#/components/schemas/") for reference in _references(document)}
+    assert names <= document["components"]["schemas"].keys()
+
+
+async def test_every_schema_is_valid_and_in_snake_case(api: Api) -> None:
+    for name, schema in api.app.openapi()["components"]["schemas"].items():
+        jsonschema_rs.meta.validate(schema)
+        for field in schema.get("properties", {}):
+            assert _SNAKE_CASE.fullmatch(field), f"{name}.{field}"
+
+
+async def test_operation_ids_are_unique(api: Api) -> None:
+    ids = Counter(route.operation["operationId"] for route in api.subject.routes if route.operation)
+    assert [each for each, times in ids.items() if times > 1] == []
+
+
+@for_routes(lambda route: route.is_api)
+def test_every_route_of_the_api_is_documented(route: Route) -> None:
+    assert route.is_documented
+
+
+@for_routes(_is_documented)
+def test_operation_says_what_it_does(route: Route) -> None:
+    operation = route.operation or {}
+    assert operation["tags"] == [route.target.slice_name]
+    assert re.fullmatch(rf"{route.target.slice_name}_[a-z][a-z0-9_]*", operation["operationId"])
+    assert operation["summary"]
+    assert not operation["summary"].endswith(".")
+    assert operation["summary"].lower() != route.target.endpoint.__name__.replace("_", " "), "it has no docstring"
+    assert operation["description"]
+
+
+@for_routes(_is_documented)
+def test_parameters_are_named_and_typed(route: Route) -> None:
+    operation = route.operation or {}
+    for parameter in operation.get("parameters", ()):
+        assert parameter["schema"]
+        is_header = parameter["in"] == "header"
+        assert is_header or _SNAKE_CASE.fullmatch(parameter["name"]), parameter["name"]
+    declared = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "path"}
+    assert declared == set(re.findall(r"\{(\w+)\}", route.path))
+
+
+@for_routes(_is_documented)
+def test_every_json_body_has_an_example_that_fits(route: Route) -> None:
+    for place, media in _json_bodies(route):
+        assert "example" in media or "examples" in media, f"{place} has no example"
+        assert media.get("schema") is not None, f"{place} has no schema"
+        if "example" in media:
+            assert faults_of(media["example"], media["schema"], route.document) == [], place
+
+
+@for_routes(_is_documented)
+def test_errors_are_declared_as_problems(route: Route) -> None:
+    responses = (route.operation or {})["responses"]
+    expected = {
+        "400": True,
+        "401": route.is_protected,
+        "403": route.is_protected,
+        "404": route.has_parameters,
+        "409": route.creates,
+        "412": route.is_protected and route.method in ("PUT", "PATCH", "DELETE"),
+        "413": route.takes_json,
+        "415": route.takes_json,
+        "422": True,
+        "500": True,
+    }
+    assert [status for status, is_needed in expected.items() if is_needed and status not in responses] == []
+    for status, answer in responses.items():
+        if status.startswith(("4", "5")) and (route.path, status) != ("/readyz", "503"):
+            assert answer["content"]["application/problem+json"]["schema"] == _PROBLEM, status
+
+
+@for_routes(lambda route: route.is_protected and route.is_documented)
+def test_scope_is_declared(route: Route) -> None:
+    operation = route.operation or {}
+    kind = "read" if route.method == "GET" else "write"
+    assert operation["x-required-scope"] == route.scope
+    assert operation["security"]
+    assert route.scope in ("", "admin", f"{route.target.slice_name}:{kind}") or re.fullmatch(
+        rf"{route.target.slice_name}:[a-z][a-z0-9_]*", route.scope or ""
+    )
+
+
+@for_routes(lambda route: not route.is_protected and route.is_documented)
+def test_public_operations_declare_no_key(route: Route) -> None:
+    assert "x-required-scope" not in (route.operation or {})
+    assert not (route.operation or {}).get("security")
+
+
+@for_routes(lambda route: route.is_documented and route.method == "POST" and route.is_protected)
+def test_creating_takes_an_idempotency_key(route: Route) -> None:
+    names = {each["name"] for each in (route.operation or {}).get("parameters", ())}
+    assert "Idempotency-Key" in names
+
+
+@for_routes(lambda route: route.is_protected and route.is_documented and route.method in ("PUT", "PATCH", "DELETE"))
+def test_changing_takes_an_if_match(route: Route) -> None:
+    names = {each["name"] for each in (route.operation or {}).get("parameters", ())}
+    assert "If-Match" in names
+
+
+@for_routes(lambda route: route.method == "PATCH" and route.takes_json)
+def test_patch_takes_merge_patches(route: Route) -> None:
+    content = (route.operation or {})["requestBody"]["content"]
+    assert {"application/json", "application/merge-patch+json"} <= content.keys()
+
+
+async def test_every_slice_has_its_tag(api: Api) -> None:
+    tags = {each["name"]: each["description"] for each in api.app.openapi()["tags"]}
+    assert tags.keys() == {each.name for each in api.subject.slices}
+    assert all(tags.values())

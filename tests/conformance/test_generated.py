@@ -1,0 +1,101 @@
+"""Requests made up from the OpenAPI document, fitting and unfitting: every answer must be one that it tells of.
+
+The app is asked in process by the suite's own client, in one loop for all requests to an operation; live streams are
+left out, since an answer in process is read to its end.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.conformance.subject import Api, Route, api_of, for_routes
+
+_EXAMPLES = 30
+_CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+
+
+@pytest.fixture
+def runner() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+def _is_asked(route: Route) -> bool:
+    return route.is_documented and not route.is_stream
+
+
+async def _send(client: httpx.AsyncClient, case: Any) -> httpx.Response:
+    kwargs = case.as_transport_kwargs(base_url=str(client.base_url))
+    headers = {name: value.encode() for name, value in kwargs["headers"].items()}
+    kwargs["headers"] = {**headers, "Authorization": client.headers["authorization"].encode()}
+    kwargs.pop("cookies", None)
+    if isinstance(kwargs.get("data"), str | bytes):
+        kwargs["content"] = kwargs.pop("data")
+    return await client.request(**kwargs)
+
+
+@contextmanager
+def running_in(runner: asyncio.Runner, context: AbstractAsyncContextManager[Api]) -> Iterator[Api]:
+    """An app that runs in this runner's loop."""
+    yield runner.run(context.__aenter__())
+    runner.run(context.__aexit__(None, None, None))
+
+
+def ask_many(runner: asyncio.Runner, api: Api, route: Route, mode: GenerationMode) -> None:
+    """Send requests made up for one operation, and hold every answer against the document."""
+    schema = schemathesis.openapi.from_dict(api.app.openapi())
+    operation = schema[route.path][route.method]
+    checks: list[Any] = [*_CHECKS, negative_data_rejection] if mode.is_negative else _CHECKS
+
+    @given(case=operation.as_strategy(generation_mode=mode))
+    @settings(
+        max_examples=_EXAMPLES,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    def ask(case: Any) -> None:
+        answer = runner.run(_send(api.admin, case))
+        case.validate_response(answer, checks=checks)
+
+    ask()
+
+
+@for_routes(_is_asked)
+def test_fitting_requests_are_answered_as_documented(runner: asyncio.Runner, storage_url: str, route: Route) -> None:
+    with running_in(runner, api_of(storage_url=storage_url)) as api:
+        ask_many(runner, api, route, GenerationMode.POSITIVE)
+
+
+def _can_be_unfitting(route: Route) -> bool:
+    parameters = (route.operation or {}).get("parameters", ())
+    return _is_asked(route) and (route.takes_json or any(each["in"] == "query" for each in parameters))
+
+
+@for_routes(_can_be_unfitting)
+def test_unfitting_requests_are_answered_as_documented(runner: asyncio.Runner, storage_url: str, route: Route) -> None:
+    with running_in(runner, api_of(storage_url=storage_url)) as api:
+        ask_many(runner, api, route, GenerationMode.NEGATIVE)

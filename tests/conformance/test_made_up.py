@@ -1,0 +1,224 @@
+"""The suite itself: a folder that has just come is tested by every check, and a fault in it is found."""
+
+import asyncio
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from schemathesis.generation import GenerationMode
+
+from tests.conformance.notes import LEAST, NOTES, broken
+from tests.conformance.subject import PACKAGES, Api, Subject, api_of, subject_of
+from tests.conformance.test_access import NO_WAY_TO_REVOKE
+from tests.conformance.test_generated import ask_many, running_in
+from tests.support import make_app, slices_package
+
+_THEMES = ("access", "answers", "document", "folders", "idempotency", "lists", "objects", "requests")
+
+
+class Check(NamedTuple):
+    """A test of the suite, to be run over slices of one's own."""
+
+    name: str
+    run: Callable[..., Any]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def cases(self, subject: Subject) -> list[dict[str, Any]]:
+        """What it is run over in these slices."""
+        if hasattr(self.run, "fits_route"):
+            return [{"route": each} for each in subject.routes if self.run.fits_route(each)]
+        return [{"part": each} for each in subject.slices]
+
+
+def _checks() -> Iterator[Check]:
+    for theme in _THEMES:
+        for name, run in vars(import_module(f"tests.conformance.test_{theme}")).items():
+            if hasattr(run, "fits_route") or hasattr(run, "is_for_slices"):
+                yield Check(f"{theme}.{name.removeprefix('test_')}", run)
+
+
+CHECKS = {each.name: each for each in _checks()}
+
+
+class Folder(NamedTuple):
+    """A made-up slice beside the others."""
+
+    packages: tuple[str, ...]
+    subject: Subject
+    """The made-up slice alone."""
+
+
+@contextmanager
+def folder_of(place: Path, files: Mapping[str, str]) -> Iterator[Folder]:
+    """A folder `notes` with these files, found by discovery."""
+    with slices_package(place, {"notes": files}) as package:
+        packages = (*PACKAGES, package)
+        yield Folder(packages, subject_of(make_app(packages=packages)))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
+    with folder_of(tmp_path_factory.mktemp("slices"), NOTES) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def least(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
+    with folder_of(tmp_path_factory.mktemp("slices"), LEAST) as found:
+        yield found
+
+
+async def _run(check: Check, folder: Folder) -> list[str]:
+    """Run a check over a made-up slice; gives why it was passed over, where it was."""
+    passed_over: list[str] = []
+    async with api_of(packages=folder.packages, subject=folder.subject) as api:
+        for case in check.cases(folder.subject.of(["notes"])):
+            try:
+                await _call(check, api, case)
+            except pytest.skip.Exception as skipped:
+                passed_over.append(str(skipped))
+    return passed_over
+
+
+async def _call(check: Check, api: Api, case: dict[str, Any]) -> None:
+    wants_api = "api" in inspect.signature(check.run).parameters
+    outcome = check.run(**({"api": api} if wants_api else {}), **case)
+    if inspect.isawaitable(outcome):
+        await outcome
+
+
+_FOR_OTHER_SLICES = {"access.any_key_opens_a_route_without_a_scope", "document.public_operations_declare_no_key"}
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=str)
+async def test_a_new_folder_passes_every_check(check: Check, folder: Folder) -> None:
+    assert check.cases(folder.subject.of(["notes"])) or check.name in _FOR_OTHER_SLICES
+    assert set(await _run(check, folder)) <= {NO_WAY_TO_REVOKE}
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=str)
+async def test_a_folder_with_little_in_it_passes_every_check(check: Check, least: Folder) -> None:
+    await _run(check, least)
+
+
+@pytest.mark.parametrize("mode", GenerationMode)
+def test_a_new_folder_is_asked_with_generated_requests(mode: GenerationMode, folder: Folder) -> None:
+    with asyncio.Runner() as runner, running_in(runner, api_of(packages=folder.packages)) as api:
+        for route in folder.subject.of(["notes"]).routes:
+            if route.takes_json or mode.is_positive:
+                ask_many(runner, api, route, mode)
+
+
+_FAULTS: Mapping[str, tuple[str, str, str]] = {
+    "answers.json_is_utf8_and_not_shared_by_caches": (
+        "router.py",
+        "return await db.transact(handlers.read_note, id)",
+        "raise __import__('slice_api.chassis').chassis.forbidden('no')",
+    ),
+    "document.every_json_body_has_an_example_that_fits": ("schemas.py", 'examples=["Groceries"]', 'examples=[""]'),
+    "document.operation_says_what_it_does": ("router.py", '"""Read one note."""', "# Reads one note."),
+    "document.public_routes_are_those_that_were_decided": (
+        "router.py",
+        '@router.get("/{id}")',
+        '@router.get("/{id}")\n@__import__("slice_api.chassis").chassis.public',
+    ),
+    "document.scope_is_declared": (
+        "router.py",
+        '@router.get("/{id}")',
+        '@router.get("/{id}")\n@__import__("slice_api.chassis").chassis.requires("other:read")',
+    ),
+    "folders.events_carry_the_name_of_the_slice_and_say_what_happened": (
+        "schemas.py",
+        '"""A note was kept."""',
+        '"""kept"""',
+    ),
+    "folders.functions_are_short": ("handlers.py", "    read_note(tx, note_id)\n", "    read_note(tx, note_id)\n" * 40),
+    "folders.handlers_and_stores_know_nothing_of_http": (
+        "store.py",
+        "from slice_api",
+        "import fastapi\nfrom slice_api",
+    ),
+    "folders.knows_the_chassis_and_itself_alone": (
+        "handlers.py",
+        "from slice_api.chassis",
+        "from slice_api.slices import platform\nfrom slice_api.chassis",
+    ),
+    "folders.no_request_waits_for_a_thread": (
+        "router.py",
+        "async def read_note(id: str, db: Db)",
+        'async def read_note(id: str, db: Db, plain: int = __import__("fastapi").Depends(lambda: 1))',
+    ),
+    "folders.says_what_it_is_in_its_docstring": ("__init__.py", "Notes.", "Notes " * 10),
+    "folders.schemas_know_pydantic_the_chassis_and_their_slice_alone": (
+        "schemas.py",
+        "from typing",
+        "import orjson\nfrom typing",
+    ),
+    "idempotency.the_same_request_gives_the_first_answer_again": (
+        "router.py",
+        "return await db.transact(handlers.create_note, new, caller)",
+        "raise ValueError",
+    ),
+    "lists.limit_goes_from_1_to_200": (
+        "router.py",
+        "async def list_notes(db: Db, page: Paging) -> Page[Note]:",
+        "async def list_notes(db: Db, limit: int = 1, page: object = None) -> Page[Note]:",
+    ),
+    "lists.limit_is_kept_and_the_rest_follows": (
+        "store.py",
+        'return tx.page(NOTES, page, order="-created_at")',
+        "return Page[Note](items=tx.all(NOTES), next=None)",
+    ),
+    "objects.a_deleted_object_is_gone": ("handlers.py", "    tx.pop(NOTES, note_id)\n", ""),
+    "objects.a_made_object_is_found_at_its_location": ("handlers.py", "    tx.insert(NOTES, note)\n", ""),
+    "objects.a_patch_changes_what_it_names_and_is_read_back": (
+        "handlers.py",
+        "lambda note: note.model_copy(update=fields)",
+        "lambda note: note",
+    ),
+    "objects.a_stale_if_match_is_412_and_changes_nothing": (
+        "handlers.py",
+        "    read_note(tx, note_id)\n    tx.pop(NOTES, note_id)",
+        "    read_note(tx, note_id)",
+    ),
+    "objects.null_clears_or_is_refused_at_its_place": (
+        "handlers.py",
+        'raise invalid(f"#/{name}"',
+        'raise invalid("#/x"',
+    ),
+    "objects.times_are_utc_with_a_z": (
+        "schemas.py",
+        "    created_at: Time",
+        "    created_at: Time\n    seen_at: str = '2026-01-31'",
+    ),
+    "objects.who_made_it_and_what_happened_is_told": ("handlers.py", "subject=note.id", "subject=None"),
+    "requests.a_field_nobody_declared_is_422": (
+        "schemas.py",
+        '    """A note to be kept."""',
+        '    """A note to be kept."""\n\n    model_config = {"extra": "ignore"}',
+    ),
+    "requests.an_unknown_object_is_404": (
+        "handlers.py",
+        "def delete_note(tx: Tx, note_id: str) -> None:\n    read_note(tx, note_id)\n",
+        "def delete_note(tx: Tx, note_id: str) -> None:\n",
+    ),
+    "requests.head_answers_like_get_without_a_body": (
+        "router.py",
+        '@router.get("/{id}")',
+        '@router.head("/{id}")\nasync def head_note(id: str) -> None:\n    """Nothing."""\n\n\n@router.get("/{id}")',
+    ),
+}
+"""For each check, a change of the notes that it must find."""
+
+
+@pytest.mark.parametrize("name", _FAULTS)
+async def test_a_fault_is_found(name: str, tmp_path: Path) -> None:
+    found = (AssertionError, pytest.fail.Exception)
+    with folder_of(tmp_path, broken(*_FAULTS[name])) as folder, pytest.raises(found):
+        await _run(CHECKS[name], folder)

@@ -1,0 +1,60 @@
+"""The storage engines that every storage test runs on. Another engine joins by one more entry in ENGINES."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from slice_api.chassis import Tx
+from slice_api.chassis.clock import Clock
+from slice_api.chassis.storage.database import Database, Storage
+from slice_api.chassis.storage.memory import MemoryStorage
+from slice_api.chassis.storage.stores import Store
+from slice_api.chassis.storage.tx import Origin
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+EngineFactory = Callable[[Clock], AbstractAsyncContextManager[Storage]]
+"""Gives an empty storage that is not yet open, and clears it away afterwards."""
+
+
+@asynccontextmanager
+async def _memory(clock: Clock) -> AsyncIterator[Storage]:
+    yield MemoryStorage(clock)
+
+
+ENGINES: Mapping[str, EngineFactory] = {"memory": _memory}
+
+
+class OpenStorage:
+    """An engine with some stores on it, driven from tests that are not coroutines."""
+
+    def __init__(self, engine: str, stores: Sequence[Store], clock: Clock) -> None:
+        self._runner = asyncio.Runner()
+        self._context = ENGINES[engine](clock)
+        self.storage = self.run(self._context.__aenter__())
+        self.run(self.storage.open(stores))
+        self.db = self.run(_database(self.storage))
+
+    def run(self, awaitable: Any) -> Any:
+        return self._runner.run(awaitable)
+
+    def transact(self, fn: Callable[Concatenate[Tx, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """One transaction without an asker."""
+        result: R = self.run(self.db.transact(fn, *args, **kwargs))
+        return result
+
+    def transact_as(self, origin: Origin, fn: Callable[[Tx], R]) -> R:
+        """One transaction on behalf of a request."""
+        result: R = self.run(self.db.on_behalf_of(origin).transact(fn))
+        return result
+
+    def close(self) -> None:
+        self.run(self.storage.close())
+        self.run(self._context.__aexit__(None, None, None))
+        self._runner.close()
+
+
+async def _database(storage: Storage) -> Database:
+    return Database(storage, lambda _: None)
