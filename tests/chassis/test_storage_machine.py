@@ -293,11 +293,10 @@ def _trim(partition: str, keep: int) -> Deed:
 
 
 def _drop(partition: str) -> Deed:
-    return Deed(
-        f"drop {partition!r}",
-        lambda tx: tx.drop(MARKS, partition=partition),
-        lambda model, _: model.marks.pop(partition, None) and None,
-    )
+    def on_model(model: Model, _: datetime) -> None:
+        model.marks.pop(partition, None)
+
+    return Deed(f"drop {partition!r}", lambda tx: tx.drop(MARKS, partition=partition), on_model)
 
 
 def _read(partition: str) -> Deed:
