@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from tests.support import FrozenClock, chassis_of, client_of, grant_key, make_app, running
+from tests.support import FrozenClock, chassis_of, client_of, grant_key, has_slice, make_app, running
 
 _ROOT = Path(__file__).parent.parent
 
@@ -21,7 +21,7 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     folder = collection_path if collection_path.is_dir() else collection_path.parent
     if folder.parent != _ROOT / "tests" / "slices":
         return None
-    return None if (_ROOT / "slice_api" / "slices" / folder.name).is_dir() else True
+    return None if has_slice(folder.name) else True
 
 
 @pytest.fixture

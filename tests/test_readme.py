@@ -9,14 +9,14 @@ import httpx
 import pytest
 
 from tests.server import ROOT, readme_blocks, serving, tree_with_notes
-from tests.support import ADMIN_KEY
+from tests.support import ADMIN_KEY, has_slice
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = readme_blocks()
 FILES = {name: text for (kind, name), text in BLOCKS.items() if kind == "file"}
 
-needs_links = pytest.mark.skipif(not (ROOT / "slice_api/slices/links").is_dir(), reason="the links folder was removed")
-needs_keys = pytest.mark.skipif(not (ROOT / "slice_api/slices/keys").is_dir(), reason="the keys folder was removed")
+needs_links = pytest.mark.skipif(not has_slice("links"), reason="the links folder was removed")
+needs_keys = pytest.mark.skipif(not has_slice("keys"), reason="the keys folder was removed")
 
 
 def _run(name: str, url: str, folder: Path) -> str:
@@ -47,6 +47,7 @@ def test_the_link_commands_work(tmp_path: Path) -> None:
 
 
 @needs_keys
+@needs_links
 def test_the_key_commands_work(tmp_path: Path) -> None:
     with serving() as server:
         assert '"key":"slice_' in _run("keys", server.url, tmp_path)

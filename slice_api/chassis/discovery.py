@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter
 from fastapi.routing import iter_route_contexts
@@ -29,7 +29,7 @@ OWN_SEGMENTS = frozenset({"api"})
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _OPTIONAL = ("schemas", "store", "handlers", "router", "settings", "jobs", "events", "health", "search", "auth")
 
-T = TypeVar("T")
+_NO_ROUTER = "there is no router: router.py must hold `router = APIRouter()` (for /api/<folder>) or `root_router`"
 
 
 class Fault(NamedTuple):
@@ -194,13 +194,25 @@ def _own_jobs(name: str, modules: Mapping[str, ModuleType]) -> tuple[Job, ...]:
     return tuple(Job(f"{name}.{run.__name__}", run.every_seconds, run) for run in runs)
 
 
-def _check_shape(modules: Mapping[str, ModuleType]) -> Iterable[str]:
-    if not (modules[""].__doc__ or "").strip():
+def _check_files(modules: Mapping[str, ModuleType], folder: Path) -> Iterable[str]:
+    """What can be said of a slice even when a part of it cannot be imported."""
+    if "" in modules:
+        yield from _check_docstring(modules[""])
+    if not (folder / "router.py").exists():
+        yield _NO_ROUTER
+
+
+def _check_docstring(package: ModuleType) -> Iterable[str]:
+    if not (package.__doc__ or "").strip():
         yield "__init__.py has no docstring; its first line is the title that people see, the rest the description"
+
+
+def _check_shape(modules: Mapping[str, ModuleType]) -> Iterable[str]:
+    yield from _check_docstring(modules[""])
     router_module = modules.get("router")
     routers = [getattr(router_module, each, None) for each in ("router", "root_router")]
     if router_module is None or not any(routers):
-        yield "there is no router: router.py must hold `router = APIRouter()` (for /api/<folder>) or `root_router`"
+        yield _NO_ROUTER
     elif not all(each is None or isinstance(each, APIRouter) for each in routers):
         yield "router and root_router in router.py must be fastapi.APIRouter"
 
@@ -227,7 +239,7 @@ def _load(name: str, package: str, folder: Path) -> tuple[Slice | None, list[Fau
         return None, [Fault(name, "there is no __init__.py; it holds the docstring that names the slice")]
     modules, details = _modules(package, folder)
     if details:
-        return None, [Fault(name, detail) for detail in details]
+        return None, [Fault(name, detail) for detail in (*details, *_check_files(modules, folder))]
     try:
         found = _assemble(name, package, folder, modules)
     except ValidationError as error:

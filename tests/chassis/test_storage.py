@@ -354,6 +354,24 @@ def test_a_cursor_of_one_partition_is_refused_for_another(store: OpenStorage) ->
         store.transact(Tx.entries, MARKS, PageQuery(after=page.next), partition="q")
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Straße", "ab"),
+        ("sTRASSE", "ab"),
+        ("%", "c"),
+        ("_", "c"),
+        ("é", "d"),
+        ("É", "d"),
+        ("", "abcd"),
+    ],
+)
+def test_a_search_folds_case_and_takes_every_character_as_it_is(store: OpenStorage, text: str, found: str) -> None:
+    insert(store, Thing(id="a", name="Straße"), Thing(id="b", note="in der STRASSE"), Thing(id="c", name="100%_"))
+    insert(store, Thing(id="d", name="line", note="two É"))
+    assert "".join(each.id for each in store.transact(Tx.all, THINGS, matches(text))) == found
+
+
 def test_a_missing_value_meets_no_condition_but_that_it_is_missing(store: OpenStorage) -> None:
     insert(store, Thing(id="a"), Thing(id="b", rank=0))
     for condition in (equals("rank", None), one_of("rank", [None]), at_most("rank", 2**63 - 1)):

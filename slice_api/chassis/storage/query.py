@@ -89,9 +89,9 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def search_text(store: Collection[Any] | Log[Any], document: Any) -> str:
-    """The text that `matches()` looks through: the search fields, case folded, one a line."""
+    """The text that `matches()` looks through: the search fields, case folded, with a mark between them."""
     values = (getattr(document, field) for field in getattr(store, "search", ()))
-    return "\n".join(str(value).casefold() for value in values if value is not None)
+    return "\x1f".join(str(value).casefold() for value in values if value is not None)
 
 
 def _as_predicate(store: Collection[Any] | Log[Any], condition: Condition) -> Predicate:

@@ -44,6 +44,13 @@ async def warmed_up(_app: object) -> AsyncIterator[None]:
     yield
 
 
+def robots(*, is_crawlable: bool) -> str:
+    """The rules for crawlers: the front page and the docs are for all, short links as the settings say."""
+    if is_crawlable:
+        return "User-agent: *\nDisallow:\n"
+    return "User-agent: *\nAllow: /$\nAllow: /docs\nAllow: /assets/\nDisallow: /\n"
+
+
 def visitor_of(request: Request) -> Visitor:
     """What a request tells of who makes it."""
     headers = request.headers

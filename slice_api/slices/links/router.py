@@ -109,7 +109,7 @@ async def list_visits(slug: str, db: Db, page: Paging) -> Page[Visit]:
 @root_router.get("/robots.txt", response_class=PlainTextResponse, responses=answers.ROBOTS)
 async def read_robots(options: Options) -> str:
     """What crawlers may follow: no short link, unless the settings say so."""
-    return f"User-agent: *\nDisallow:{'' if options.crawlable else ' /'}\n"
+    return answers.robots(is_crawlable=options.crawlable)
 
 
 # Before the redirect, whose slug would take the "+" in.

@@ -314,7 +314,7 @@ async def test_robots_keeps_crawlers_away_unless_told_otherwise(
 ) -> None:
     answer = await visitor.get("/robots.txt")
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
-    assert answer.text == "User-agent: *\nDisallow: /\n"
+    assert answer.text == "User-agent: *\nAllow: /$\nAllow: /docs\nAllow: /assets/\nDisallow: /\n"
     monkeypatch.setenv("SLICE_LINKS_CRAWLABLE", "true")
     async with running(make_app()) as app, client_of(app, key=None) as other:
         assert (await other.get("/robots.txt")).text == "User-agent: *\nDisallow:\n"
