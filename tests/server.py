@@ -3,59 +3,95 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
-from typing import NamedTuple
 
 from tests.support import ADMIN_KEY
 
 ROOT = Path(__file__).parent.parent
-_READY = re.compile(r"Slice API is ready: (http://\S+?)/?$", re.MULTILINE)
+PRODUCT = ("-m", "slice_api", "--port", "0")
+END_SECONDS = 30
+"""Longer than any machine takes; only a server that hangs comes here."""
 
 
-class Server(NamedTuple):
-    """A running server."""
+class Server:
+    """A running server, what it said before it was ready, and where it is."""
 
-    process: subprocess.Popen[str]
-    url: str
-    said: list[str]
-    """The lines on standard error, the ones from before the start included; it grows as they come."""
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.said: list[str] = []
+        self.url = ""
+        self._rest: list[str] = []
+        self._read_until_ready()
+        # Read on: a pipe that nobody empties would bring the server to a halt.
+        self._reader = Thread(target=self._read_on, daemon=True)
+        self._reader.start()
+
+    def _read_until_ready(self) -> None:
+        for line in self.process.stderr or ():
+            self.said.append(line.rstrip("\n"))
+            if line.startswith("Slice API is ready: "):
+                self.url = line.split()[-1].rstrip("/")
+            if line.startswith(("Sign in with", "Open the page")):
+                return
+        raise AssertionError("the server did not start:\n" + "\n".join(self.said))
+
+    def _read_on(self) -> None:
+        self._rest.extend(self.process.stderr or ())
+
+    def stop(self) -> tuple[int, str, str]:
+        """Ask it to stop; gives its exit code and the rest of what it said on its two outputs."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.ended()
+
+    def ended(self) -> tuple[int, str, str]:
+        """Wait for its end; gives the same as `stop`."""
+        out = self.process.stdout.read() if self.process.stdout else ""
+        code = self.process.wait(END_SECONDS)
+        self._reader.join(END_SECONDS)
+        return code, out, "".join(self._rest)
 
 
-def _environment(settings: dict[str, str]) -> dict[str, str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("SLICE_")}
-    return {**clean, "PYTHONUNBUFFERED": "1", **{f"SLICE_{name.upper()}": value for name, value in settings.items()}}
-
-
-def _read_on(process: subprocess.Popen[str], said: list[str]) -> None:
-    assert process.stderr is not None
-    said.extend(iter(process.stderr.readline, ""))
+def environment(root: Path = ROOT, **variables: str) -> dict[str, str]:
+    """This machine's environment without any setting of ours, and with the tree at `root` to import from."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SLICE_")}
+    return {**kept, "PYTHONPATH": str(root), **variables}
 
 
 @contextmanager
-def serving(*, root: Path = ROOT, **settings: str) -> Iterator[Server]:
-    """A server of the tree at `root` on a free port, with an admin key unless told otherwise; ended afterwards."""
-    environment = _environment({"admin_key": ADMIN_KEY, "rate_limit": "off", **settings})
-    command = [sys.executable, "-m", "slice_api", "--port", "0"]
-    with subprocess.Popen(command, cwd=root, env=environment, stderr=subprocess.PIPE, text=True) as process:
+def served(
+    folder: Path, arguments: Sequence[str] = PRODUCT, *, root: Path = ROOT, **variables: str
+) -> Iterator[Server]:
+    """A server started in a folder of its own, so that no .env is read; ended afterwards."""
+    process = subprocess.Popen(
+        (sys.executable, *arguments),
+        cwd=folder,
+        env=environment(root, **variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
         try:
-            said: list[str] = []
-            assert process.stderr is not None
-            for line in process.stderr:
-                said.append(line)
-                if found := _READY.search(line):
-                    break
-            else:
-                raise AssertionError("the server did not start:\n" + "".join(said))
-            Thread(target=_read_on, args=(process, said), daemon=True).start()
-            yield Server(process, found[1], said)
+            yield Server(process)
         finally:
-            process.terminate()
-            process.wait(timeout=30)
+            process.kill()
+
+
+@contextmanager
+def serving(*, root: Path = ROOT) -> Iterator[Server]:
+    """The server of the tree at `root` with the tests' admin key and no rate limit."""
+    with (
+        TemporaryDirectory() as folder,
+        served(Path(folder), root=root, SLICE_ADMIN_KEY=ADMIN_KEY, SLICE_RATE_LIMIT="off") as server,
+    ):
+        yield server
 
 
 _BLOCK = re.compile(r"<!-- (test|file): (\S+) -->\n```\w+\n(.*?)```", re.DOTALL)

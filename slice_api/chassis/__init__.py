@@ -19,6 +19,7 @@ from slice_api.chassis.events import EVENTS, Event, EventRecord, on
 from slice_api.chassis.exchange import Principal
 from slice_api.chassis.ids import new_id, random_text
 from slice_api.chassis.jobs import every
+from slice_api.chassis.notices import NOTICE_CSP, notice_page
 from slice_api.chassis.policies import public, requires
 from slice_api.chassis.problems import (
     Fault,
@@ -54,6 +55,7 @@ from slice_api.settings import CommaList, SliceSettings
 
 __all__ = [
     "EVENTS",
+    "NOTICE_CSP",
     "BaseUrl",
     "Batch",
     "Caller",
@@ -105,6 +107,7 @@ __all__ = [
     "matches",
     "new_id",
     "not_found",
+    "notice_page",
     "on",
     "one_of",
     "own_settings",

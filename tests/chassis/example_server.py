@@ -20,6 +20,7 @@ def make_example_app() -> FastAPI:
     async def tell_and_close() -> None:
         await asyncio.sleep(0)
         sys.stdout.write(f"written: {await chassis.db.transact(heard, of='batches')}\n")
+        sys.stdout.flush()  # the process ends by the signal it was sent, without a word more
         await close()
 
     chassis.storage.close = tell_and_close  # type: ignore[method-assign]

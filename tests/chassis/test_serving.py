@@ -1,75 +1,19 @@
 """The real server, as people start and stop it."""
 
 import json
-import os
 import re
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 
+from tests.server import END_SECONDS, PRODUCT, environment, served
 from tests.support import ADMIN_KEY
 
-ROOT = Path(__file__).parent.parent.parent
-PRODUCT = ("-m", "slice_api", "--port", "0")
 EXAMPLE = ("-m", "tests.chassis.example_server")
-END_SECONDS = 30
-"""Longer than any machine takes; only a server that hangs comes here."""
-
-
-class Served:
-    """A running server, and what it said before it was ready."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-        self.said: list[str] = []
-        self.url = ""
-        assert process.stderr is not None
-        for line in process.stderr:
-            self.said.append(line.rstrip("\n"))
-            if line.startswith("Slice API is ready: "):
-                self.url = line.split()[-1].rstrip("/")
-            if "admin key" in line.lower() and self.url:
-                break
-        assert self.url, self.said
-
-    def stop(self) -> tuple[int, str, str]:
-        """Ask it to stop; gives its exit code and the rest of what it said."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.ended()
-
-    def ended(self) -> tuple[int, str, str]:
-        out, err = self.process.communicate(timeout=END_SECONDS)
-        return self.process.returncode, out, err
-
-
-def environment(**variables: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SLICE_")}
-    return {**kept, "PYTHONPATH": str(ROOT), **variables}
-
-
-@contextmanager
-def served(folder: Path, arguments: Sequence[str], **variables: str) -> Iterator[Served]:
-    """A server started in a folder of its own, so that no .env is read."""
-    process = subprocess.Popen(
-        (sys.executable, *arguments),
-        cwd=folder,
-        env=environment(**variables),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield Served(process)
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
 
 
 def is_clean_end(code: int) -> bool:
@@ -78,9 +22,8 @@ def is_clean_end(code: int) -> bool:
 
 def test_a_first_start_shows_one_key_that_works_and_a_page_to_open_with_it(tmp_path: Path) -> None:
     with served(tmp_path, PRODUCT) as server:
-        page = server.process.stderr.readline() if server.process.stderr else ""
-        [key] = re.findall(r"slice_\w+", server.said[-1])
-        assert page.rstrip().endswith(f"{server.url}/#key={key}")
+        [key] = re.findall(r"slice_\w+", server.said[-2])
+        assert server.said[-1].endswith(f"{server.url}/#key={key}")
         with httpx.Client(base_url=server.url, trust_env=False) as client:
             assert client.get("/metrics").status_code == 401
             answer = client.get("/metrics", headers={"Authorization": f"Bearer {key}"})

@@ -8,15 +8,15 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from slice_api.chassis import Problem, described
+from slice_api.chassis import NOTICE_CSP, Problem, described
 from slice_api.slices.links.negotiation import prefers_page
-from slice_api.slices.links.pages import CSP, preview_page, refusal_page
+from slice_api.slices.links.pages import preview_page, refusal_page
 from slice_api.slices.links.qr import MEDIA_TYPES, QrStyle, draw_qr, qr_tag
 from slice_api.slices.links.redirects import Redirection, Visitor
 from slice_api.slices.links.schemas import Preview
 from slice_api.slices.links.visitors import is_prefetch, parse_agent
 
-_HTML_HEADERS = {"Content-Security-Policy": CSP, "Cache-Control": "no-store", "Vary": "Accept"}
+_HTML_HEADERS = {"Content-Security-Policy": NOTICE_CSP, "Cache-Control": "no-store", "Vary": "Accept"}
 _MAX_TEXT = 1024  # characters of a header that wait in memory until the visit is noted
 _ANY_TEXT = {"schema": {"type": "string"}}
 _LOCATION = {"Location": {"description": "Where the link leads.", "schema": {"type": "string"}}}

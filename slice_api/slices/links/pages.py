@@ -2,41 +2,12 @@
 
 from html import escape
 
-from slice_api.chassis import Problem
+from slice_api.chassis import Problem, notice_page
 from slice_api.slices.links.schemas import Preview
 
-# The pages have a style sheet and a picture, and nothing else that could load or run.
-CSP = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<title>{title}</title>
-<link rel="icon" href="/assets/latest/favicon.svg">
-<link rel="stylesheet" href="/assets/latest/style.css">
-</head>
-<body class="notice-page">
-<main class="notice">
-{content}
-</main>
-</body>
-</html>
-"""
-
-_PREVIEW = """<p class="notice-status">{short_url}</p>
-<h1>{heading}</h1>
-<p>This short link leads to</p>
+_PREVIEW = """<p>This short link leads to</p>
 <p><a class="notice-target" href="{url}" rel="noopener noreferrer nofollow"><bdi>{url}</bdi></a></p>
 <p class="muted">Made on <time datetime="{created_at}">{day}</time>.</p>"""
-
-_REFUSAL = """<p class="notice-status">{status}</p>
-<h1>{heading}</h1>
-<p>{advice}</p>"""
 
 _HEADINGS = {404: "This short link leads nowhere", 410: "This short link is over"}
 _ADVICE = {
@@ -48,17 +19,20 @@ _ADVICE = {
 def preview_page(preview: Preview) -> str:
     """Where a link leads and since when."""
     content = _PREVIEW.format(
-        short_url=escape(preview.short_url),
-        heading=escape(preview.title or preview.slug),
         url=escape(preview.url),
         created_at=escape(preview.created_at.isoformat()),
         day=f"{preview.created_at:%-d %B %Y}",
     )
-    return _PAGE.format(title=escape(f"Where {preview.slug} leads"), content=content)
+    return notice_page(
+        title=f"Where {preview.slug} leads",
+        status=preview.short_url,
+        heading=preview.title or preview.slug,
+        content=content,
+    )
 
 
 def refusal_page(problem: Problem) -> str:
     """That there is nothing to follow, and what to do; only for 404 and 410."""
     status = problem.status_code
-    content = _REFUSAL.format(status=status, heading=_HEADINGS[status], advice=_ADVICE[status])
-    return _PAGE.format(title=_HEADINGS[status], content=content)
+    heading = _HEADINGS[status]
+    return notice_page(title=heading, status=str(status), heading=heading, content=f"<p>{_ADVICE[status]}</p>")

@@ -5,14 +5,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from slice_api.chassis import Service, described, not_found
+from slice_api.chassis import NOTICE_CSP, Service, described, not_found
 from slice_api.chassis.authentication import authenticate
 from slice_api.chassis.delivery import ASK_AGAIN, deliver
 from slice_api.chassis.exchange import exchange_of
 from slice_api.chassis.metrics import CONTENT_TYPE
 from slice_api.chassis.openapi import openapi_bytes
 from slice_api.chassis.problems import PROBLEM_TYPES, missing_scope
-from slice_api.chassis.web_files import HTML_CSP, as_web_file
+from slice_api.chassis.web_files import as_web_file
 from slice_api.slices.platform import handlers
 from slice_api.slices.platform.pages import problem_page
 from slice_api.slices.platform.schemas import Catalogue, Health
@@ -40,7 +40,7 @@ async def read_problem_type(kind: Annotated[str, Path(alias="type", examples=["n
     """What an error means and what to do about it, as a page."""
     if kind not in PROBLEM_TYPES:
         raise not_found("problem type", kind)
-    headers = {"Content-Security-Policy": HTML_CSP, "Cache-Control": "public, max-age=3600"}
+    headers = {"Content-Security-Policy": NOTICE_CSP, "Cache-Control": "public, max-age=3600"}
     return HTMLResponse(problem_page(kind, PROBLEM_TYPES[kind]), headers=headers)
 
 
