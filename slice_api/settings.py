@@ -155,7 +155,10 @@ def unknown_variables(environment: Iterable[str], known: Iterable[str]) -> Mappi
 
 def setting_faults(error: ValidationError, prefix: str) -> list[str]:
     """What is wrong with which variable; the values are left out, since one may be secret."""
-    return [f"{prefix}{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors()]
+    return [
+        f"{prefix}{'_'.join(map(str, each['loc'])).upper()}: {each['msg'].removeprefix('Value error, ')}"
+        for each in error.errors()
+    ]
 
 
 def _shown(default: Any) -> str:

@@ -81,9 +81,13 @@ class _Answer:
             self._finish_head(start, message)
             self.has_started, self.status = True, start["status"]
             await self._send(start)
-        body = b"" if self._is_muted else message.get("body", b"")
-        self.sent_bytes += len(body)
-        await self._send({**message, "body": body})
+            if self._is_muted:
+                # At once and only once: what has no end (a live stream) is not waited for.
+                await self._send({"type": "http.response.body"})
+        if self._is_muted:
+            return
+        self.sent_bytes += len(message.get("body", b""))
+        await self._send(message)
 
     def _finish_head(self, start: Message, first: Message) -> None:
         """Complete the head now that the first piece of the body is there to make an ETag from."""

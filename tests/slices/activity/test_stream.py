@@ -259,3 +259,10 @@ def test_a_terminated_server_ends_its_streams_and_itself() -> None:
         server.process.wait(timeout=_PATIENCE)
     assert server.process.returncode in (0, -15)
     assert "Traceback" not in "".join(server.said)
+
+
+async def test_the_head_of_a_stream_is_answered_at_once(live: Live) -> None:
+    answer = await live.client.head("/api/activity/stream")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.content == b""
