@@ -21,6 +21,13 @@ _HOST: Final = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|[0-9a-f:.]*:[0-9a-f
 _PREFETCH: Final = re.compile(r"prefetch|prerender|preview", re.IGNORECASE)
 _TABLET: Final = re.compile(r"iPad|Tablet|Kindle|Silk/|PlayBook|Android(?!.*Mobile)", re.IGNORECASE)
 _MOBILE: Final = re.compile(r"Mobi|iPhone|iPod|Android|Phone", re.IGNORECASE)
+# Programs that somebody runs on purpose: crawler lists count them among the crawlers, but a person asked for this.
+_TOOLS: Final = re.compile(
+    r"(?:(?:curl|wget|httpie|xh|python|python-(?:requests|httpx2?|urllib3?)|aiohttp|go-http-client|okhttp|axios|"
+    r"node|node-fetch|undici|got|postmanruntime|insomnia|bruno-runtime|java|apache-httpclient|ruby|faraday|"
+    r"guzzlehttp|reqwest|dart|powershell)(?:/[\w.+-]*)?(?:\s+|$))+",
+    re.IGNORECASE,
+)
 _DESKTOP: Final = re.compile(r"Windows NT|Macintosh|X11|CrOS|Linux", re.IGNORECASE)
 
 
@@ -57,6 +64,9 @@ def is_bot(user_agent: str) -> bool:
 
 
 def _is_crawler(text: str) -> bool:
+    text = _TOOLS.sub("", text, count=1) if _TOOLS.match(text) else text
+    if not text:
+        return False
     return CrawlerDetect().is_crawler(_LONG_WORD.sub(r"\1", text)[:_MAX_CRAWLER_TEXT])
 
 

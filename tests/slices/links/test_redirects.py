@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from slice_api.slices.links.visitors import is_bot
 from tests.conftest import Settle
 from tests.support import client_of, make_app, running
 
@@ -175,10 +176,32 @@ async def test_a_new_limit_is_held_against_visits_that_wait_to_be_counted(
 PREFETCHES = [("Sec-Purpose", "prefetch"), ("Sec-Purpose", "prefetch;prerender"), ("Purpose", "prefetch"),
               ("X-Moz", "prefetch"), ("X-Purpose", "preview")]  # fmt: skip
 BOTS = [("User-Agent", agent) for agent in (
-    "", "  ", "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", "curl/8.5.0",
+    "", "  ", "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", "AhrefsBot/7.0",
     "facebookexternalhit/1.1", "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)",
     "WhatsApp/2.23.20.0", "Twitterbot/1.0", "TelegramBot (like TwitterBot)",
 )]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "user_agent",
+    ["curl/8.5.0", "Wget/1.21.3", "python-requests/2.34.2", "python-httpx/0.28.1", "Python/3.11 aiohttp/3.13.0",
+     "Go-http-client/1.1", "HTTPie/3.2.4", "PostmanRuntime/7.43.0"],
+)  # fmt: skip
+async def test_a_program_that_somebody_runs_is_a_visitor(
+    visitor: httpx.AsyncClient, client: httpx.AsyncClient, make_link: MakeLink, settle: Settle, user_agent: str
+) -> None:
+    await make_link(slug="tool", max_visits=1)
+    headers = {"User-Agent": user_agent}
+    statuses = [(await visitor.get("/tool", headers=headers)).status_code for _ in range(2)]
+    assert statuses == [302, 410]
+    await settle()
+    link = (await client.get("/api/links/tool")).json()
+    assert (link["visit_count"], link["bot_visit_count"]) == (1, 0)
+
+
+def test_a_crawler_built_on_such_a_program_is_a_bot() -> None:
+    assert is_bot("python-requests/2.34.2 (compatible; ExampleBot/1.0)")
+    assert is_bot("curl/8.5.0 Googlebot/2.1")
 
 
 @pytest.mark.parametrize(("name", "value"), PREFETCHES + BOTS)
