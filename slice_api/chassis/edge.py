@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from slice_api.chassis.addresses import (
+    Headers,
     Networks,
     base_url,
     client_address,
@@ -90,37 +91,29 @@ class _Answer:
         await self._send(message)
 
     def _finish_head(self, start: Message, first: Message) -> None:
-        """Complete the head now that the first piece of the body is there to make an ETag from."""
-        exchange, method = self._exchange, self._scope["method"]
-        headers = list(start.get("headers", ()))
-        names = {name for name, _ in headers}
+        """Complete the head, now that the first piece of the body is there to make an ETag from."""
+        status, method, headers = start["status"], self._scope["method"], list(start.get("headers", ()))
         self._is_muted = method == "HEAD"
-        is_whole = not first.get("more_body", False)
-        is_read = method in ("GET", "HEAD") and start["status"] == 200
-        is_json = (b"content-type", b"application/json") in headers
-        if is_json and is_whole and b"etag" not in names and start["status"] in (200, 201):
-            headers.append((b"etag", body_tag(first.get("body", b""), answer_version(exchange.origin)).encode()))
-            names.add(b"etag")
-        if start["status"] == 201 and b"location" not in names:
-            headers += self._location()
-        if b"cache-control" not in names:
-            headers.append((b"cache-control", b"private, no-cache" if is_read and b"etag" in names else b"no-store"))
-        if is_read and b"etag" in names:
-            headers = self._honour_if_none_match(start, headers)
-        if exchange.origin.next_cursor is not None and is_json:
-            headers.append((b"link", _next_link(self._scope, exchange.base_url, exchange.origin.next_cursor)))
-        if start["status"] == 204:
+        if (b"content-type", b"application/json") in headers:
+            headers += self._object_headers(status, headers, first)
+        etag = header(headers, b"etag") if status == 200 and method in ("GET", "HEAD") else None
+        if etag is not None and self._has_already(etag):
+            start["status"], self._is_muted = 304, True
+        if start["status"] in (204, 304):
             headers = [each for each in headers if each[0] not in (b"content-length", b"content-type")]
-        if b"content-security-policy" not in names:
-            headers.append((b"content-security-policy", API_CSP))
-        milliseconds = (perf_counter() - exchange.started) * 1000
-        headers += [
-            *_SECURITY,
-            (b"x-request-id", exchange.request_id.encode()),
-            (b"server-timing", b"app;dur=%.2f" % milliseconds),
-            *exchange.headers,
-        ]
-        start["headers"] = headers
+        start["headers"] = headers + self._common_headers(headers, is_revalidated=etag is not None)
+
+    def _object_headers(self, status: int, headers: Headers, first: Message) -> list[tuple[bytes, bytes]]:
+        """ETag, Location and Link of a JSON answer, where the route has not set them."""
+        origin, names = self._exchange.origin, {name for name, _ in headers}
+        more: list[tuple[bytes, bytes]] = []
+        if status in (200, 201) and b"etag" not in names and not first.get("more_body", False):
+            more.append((b"etag", body_tag(first.get("body", b""), answer_version(origin)).encode()))
+        if status == 201 and b"location" not in names:
+            more += self._location()
+        if origin.next_cursor is not None:
+            more.append((b"link", _next_link(self._scope, self._exchange.base_url, origin.next_cursor)))
+        return more
 
     def _location(self) -> list[tuple[bytes, bytes]]:
         """Where the object made can be read, if it can be."""
@@ -130,14 +123,26 @@ class _Answer:
             return []
         return [(b"location", f"{path}/{quote(created, safe='')}".encode())]
 
-    def _honour_if_none_match(self, start: Message, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    def _has_already(self, etag: str) -> bool:
+        """Whether the client holds this very representation."""
         asked = header(self._scope["headers"], b"if-none-match")
-        etag = header(headers, b"etag") or ""
-        if asked is None or not is_unchanged(etag, asked):
-            return headers
-        start["status"] = 304
-        self._is_muted = True
-        return [each for each in headers if each[0] not in (b"content-length", b"content-type")]
+        return asked is not None and is_unchanged(etag, asked)
+
+    def _common_headers(self, headers: Headers, *, is_revalidated: bool) -> list[tuple[bytes, bytes]]:
+        """What every answer carries; a route's own Cache-Control and policy stand."""
+        names = {name for name, _ in headers}
+        milliseconds = (perf_counter() - self._exchange.started) * 1000
+        defaults = (
+            (b"cache-control", b"private, no-cache" if is_revalidated else b"no-store"),
+            (b"content-security-policy", API_CSP),
+        )
+        return [
+            *(each for each in defaults if each[0] not in names),
+            *_SECURITY,
+            (b"x-request-id", self._exchange.request_id.encode()),
+            (b"server-timing", b"app;dur=%.2f" % milliseconds),
+            *self._exchange.headers,
+        ]
 
 
 class Edge:
