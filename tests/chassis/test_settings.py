@@ -187,7 +187,6 @@ def slice_of(heading: str) -> str:
     return heading.rpartition("(")[2].rstrip(")")
 
 
-@pytest.mark.skipif(not EXAMPLE.exists(), reason="there is no .env.example beside this code")
 def test_the_example_file_is_what_the_command_prints() -> None:
     written, printed = sections(EXAMPLE.read_text()), sections(environment_example())
     assert printed.items() <= written.items()
