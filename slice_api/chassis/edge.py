@@ -38,6 +38,7 @@ _SECURITY: Final = (
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
 )
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -51,6 +52,12 @@ def _next_link(scope: Scope, base: str, cursor: str) -> bytes:
     query = [pair for pair in parse_qsl(scope["query_string"].decode("latin-1")) if pair[0] != "after"]
     path = scope.get("raw_path", scope["path"].encode()).partition(b"?")[0].decode("latin-1")
     return f'<{base}{path}?{urlencode([*query, ("after", cursor)])}>; rel="next"'.encode("latin-1", "replace")
+
+
+def _trace_id(scope: Scope) -> str | None:
+    """The trace that the caller's traceparent names (W3C Trace Context, section 3.2); None for what is not valid."""
+    found = _TRACEPARENT.fullmatch(header(scope["headers"], b"traceparent") or "")
+    return found[1] if found and found[1].strip("0") and found[2].strip("0") else None
 
 
 def _shown_path(scope: Scope, exchange: Exchange) -> str:
@@ -237,4 +244,5 @@ class Edge:
             slice=slice_name or None,
             key_id=caller.key_id if caller else None,
             client=exchange.client,
+            **({"trace_id": trace_id} if (trace_id := _trace_id(scope)) else {}),
         )

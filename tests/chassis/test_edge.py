@@ -507,3 +507,19 @@ async def test_two_apps_in_one_process_see_nothing_of_each_other() -> None:
     assert [len(request_lines(log)) for log in logs] == [2, 2]
     posts = [app.state.chassis.metrics.text().count(b'slice_requests_total{method="POST"') for app in (one, two)]
     assert posts == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("traceparent", "trace_id"),
+    [
+        ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "4bf92f3577b34da6a3ce929d0e0e4736"),
+        ("00-00000000000000000000000000000000-00f067aa0ba902b7-01", None),
+        ("00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01", None),
+        ("4bf92f3577b34da6a3ce929d0e0e4736", None),
+    ],
+)
+async def test_a_request_is_logged_under_its_callers_trace(traceparent: str, trace_id: str | None) -> None:
+    lines: list[bytes] = []
+    async with visiting(make_app(packages=EXAMPLES, log=lines)) as client:
+        assert (await client.get("/probe", headers={"traceparent": traceparent})).status_code == 200
+    assert [line.get("trace_id") for line in request_lines(lines)] == [trace_id]
