@@ -28,7 +28,9 @@ def short_url(slug: str, base_url: str) -> str:
 
 
 def as_shown(link: StoredLink, site: Site) -> Link:
-    return Link(short_url=short_url(link.slug, site.base_url), **link.model_dump(exclude={"id"}))
+    """What goes out of a link: without the inner id, with its address. What is stored was checked when it came in."""
+    fields = {name: value for name, value in link if name != "id"}
+    return Link.model_construct(short_url=short_url(link.slug, site.base_url), **fields)
 
 
 def check_fit(site: Site, *, slug: str | None = None, url: str | None = None, expired_url: str | None = None) -> None:
