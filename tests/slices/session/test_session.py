@@ -174,7 +174,14 @@ async def test_a_change_from_another_site_is_403(anonymous: httpx.AsyncClient, h
 
 
 @pytest.mark.parametrize(
-    "headers", [{}, {"Origin": BASE_URL}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}]
+    "headers",
+    [
+        {},
+        {"Origin": BASE_URL},
+        {"Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": "https://a-name-only-the-proxy-knows.example", "Sec-Fetch-Site": "same-origin"},
+    ],
 )
 async def test_a_change_from_the_own_page_is_taken(anonymous: httpx.AsyncClient, headers: dict[str, str]) -> None:
     await _sign_in(anonymous)
