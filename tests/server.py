@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
@@ -45,6 +45,11 @@ class Server:
     def _read_on(self) -> None:
         self._rest.extend(self.process.stderr or ())
 
+    def close(self) -> None:
+        """End it now; its output is read to the end before it is closed, which a reader would not survive."""
+        self.process.kill()
+        self._reader.join(END_SECONDS)
+
     def stop(self) -> tuple[int, str, str]:
         """Ask it to stop; gives its exit code and the rest of what it said on its two outputs."""
         self.process.send_signal(signal.SIGTERM)
@@ -79,7 +84,8 @@ def served(
     )
     with process:
         try:
-            yield Server(process)
+            with closing(Server(process)) as server:
+                yield server
         finally:
             process.kill()
 
