@@ -15,8 +15,9 @@ from slice_api.chassis.assembly import Chassis
 from slice_api.chassis.discovery import DiscoveryError, find_slices, slice_folders
 from slice_api.chassis.logs import StandardLogHandler
 from slice_api.chassis.storage.engines import is_in_memory
+from slice_api.chassis.storage.faults import StorageAway
 from slice_api.main import create_app
-from slice_api.serving import serve
+from slice_api.serving import serve, supervise, work
 from slice_api.settings import (
     PREFIX,
     Settings,
@@ -32,6 +33,16 @@ from slice_api.settings import (
 _DESCRIPTION = (
     "Slice API: a self-hosted toolbox for small teams. Every setting is a SLICE_* variable; `env` lists them."
 )
+_INTERRUPTED = 130
+"""What shells say of a program that Ctrl-C has ended; here, before it served."""
+
+_WORKER_COMMAND = (sys.executable, "-m", "slice_api", "worker")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError("must be a number from 0 to 65535")
+    return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -42,9 +53,12 @@ def _parser() -> argparse.ArgumentParser:
     serving = commands.add_parser("serve", help="answer requests (the default)")
     for each in (parser, serving):
         each.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
-        each.add_argument("--port", type=int, default=8000, help="the port to listen on (8000; 0: any free one)")
+        each.add_argument("--port", type=_port, default=8000, help="the port to listen on (8000; 0: any free one)")
         each.add_argument("--workers", type=int, default=1, help="how many processes share the work (1)")
     commands.add_parser("env", help="print every setting with its default and meaning, as in .env.example")
+    worker = commands.add_parser("worker")  # without help, it is not listed: `serve` starts it, nobody else
+    worker.add_argument("--listening", type=int, action="append", required=True)
+    worker.add_argument("--line", type=int, required=True)
     return parser
 
 
@@ -82,12 +96,17 @@ def _route_standard_logs(chassis: Chassis) -> None:
     root.setLevel(logging.WARNING)
 
 
-def make_served_app() -> FastAPI:
-    """The app as each serving process makes it."""
+def make_worker_app() -> FastAPI:
+    """The app of one of several processes: the one that started it has warned already."""
     app = create_app()
-    chassis: Chassis = app.state.chassis
-    _route_standard_logs(chassis)
-    _warn_of_unknown(chassis, {*os.environ, *dotenv_values(".env")})
+    _route_standard_logs(app.state.chassis)
+    return app
+
+
+def make_served_app() -> FastAPI:
+    """The app as the process makes it that people start."""
+    app = make_worker_app()
+    _warn_of_unknown(app.state.chassis, {*os.environ, *dotenv_values(".env")})
     return app
 
 
@@ -101,16 +120,34 @@ def _check_workers(workers: int) -> None:
         )
 
 
+def _serve(host: str, port: int, workers: int) -> None:
+    _check_workers(workers)
+    if workers == 1:
+        serve(make_served_app, host=host, port=port)
+        return
+    supervise(make_served_app, host=host, port=port, workers=workers, worker_command=_WORKER_COMMAND)
+
+
+def _run(options: argparse.Namespace) -> None:
+    match options.command:
+        case "env":
+            sys.stdout.write(environment_example())
+        case "worker":
+            work(make_worker_app, listening=options.listening, line=options.line)
+        case _:
+            _serve(options.host, options.port, options.workers)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; what stops a start is told in words, without a traceback."""
     options = _parser().parse_args(arguments)
     try:
-        if options.command == "env":
-            sys.stdout.write(environment_example())
-            return
-        _check_workers(options.workers)
-        serve(make_served_app, host=options.host, port=options.port)
+        _run(options)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
     except (DiscoveryError, SettingsError) as error:
         sys.exit(str(error))
+    except StorageAway as error:
+        sys.exit(f"Storage cannot be used: {error}")
     except ValidationError as error:
         sys.exit("\n  ".join(("The settings do not fit:", *setting_faults(error, PREFIX))))

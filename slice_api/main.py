@@ -13,7 +13,6 @@ from slice_api.chassis.edge import Edge
 from slice_api.chassis.errors import install_error_handlers
 from slice_api.chassis.logs import Write, make_logger, write_to_stderr
 from slice_api.chassis.openapi import install_openapi, operation_id
-from slice_api.chassis.rate_limits import MemoryRateLimiter
 from slice_api.chassis.storage.engines import make_storage
 from slice_api.chassis.web_files import read_web_files
 from slice_api.settings import Settings
@@ -36,7 +35,6 @@ def create_app(
         storage=make_storage(settings.storage_url, clock),
         clock=clock,
         log=make_logger(settings, write_log),
-        rate_limiter=MemoryRateLimiter(),
         web=read_web_files(WEB_FOLDER),
     )
     app = FastAPI(

@@ -87,9 +87,15 @@ class Settings(BaseSettings):
         description="The admin key, 20 or more characters; empty: one is made at first start and printed once.",
     )
     storage_url: str = Field(
-        default="", description="Where everything is kept; empty or memory://: in memory, gone when the process ends."
+        default="",
+        description=(
+            "Where everything is kept: sqlite:///data.db or postgresql://user:password@host/database; "
+            "empty: in memory, gone when the process ends."
+        ),
     )
-    redis_url: str = Field(default="", description="A Redis that several processes share; empty: none.")
+    redis_url: str = Field(
+        default="", description="A Redis for rate limits, caches and wake-ups, such as redis://localhost; empty: none."
+    )
     public_url: Origin = Field(
         default="", description="The address people reach the service by, for short_url and the like; empty: as asked."
     )

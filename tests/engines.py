@@ -1,16 +1,19 @@
-"""The storage engines that every storage test runs on. Another engine joins by one more entry in ENGINES."""
+"""The storage engines that every storage test runs on."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from tempfile import TemporaryDirectory
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from slice_api.chassis import Tx
 from slice_api.chassis.clock import Clock
 from slice_api.chassis.storage.database import Database, Storage
+from slice_api.chassis.storage.engines import make_storage
 from slice_api.chassis.storage.memory import MemoryStorage
 from slice_api.chassis.storage.stores import Store
 from slice_api.chassis.storage.tx import Origin
+from tests.postgres import shared_postgres
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,7 +27,23 @@ async def _memory(clock: Clock) -> AsyncIterator[Storage]:
     yield MemoryStorage(clock)
 
 
-ENGINES: Mapping[str, EngineFactory] = {"memory": _memory}
+@asynccontextmanager
+async def _sqlite(clock: Clock) -> AsyncIterator[Storage]:
+    with TemporaryDirectory() as folder:
+        yield make_storage(f"sqlite:///{folder}/data.db", clock)
+
+
+@asynccontextmanager
+async def _postgres(clock: Clock) -> AsyncIterator[Storage]:
+    server = shared_postgres()
+    url = server.create_database()
+    try:
+        yield make_storage(url, clock)
+    finally:
+        server.drop_database(url)
+
+
+ENGINES: Mapping[str, EngineFactory] = {"memory": _memory, "sqlite": _sqlite, "postgresql": _postgres}
 
 
 class OpenStorage:

@@ -45,6 +45,10 @@ class Server:
     def _read_on(self) -> None:
         self._rest.extend(self.process.stderr or ())
 
+    def heard(self) -> str:
+        """What it has said since it was ready, so far."""
+        return "".join(self._rest)
+
     def close(self) -> None:
         """End it now; its output is read to the end before it is closed, which a reader would not survive."""
         self.process.kill()
@@ -60,7 +64,7 @@ class Server:
         out = self.process.stdout.read() if self.process.stdout else ""
         code = self.process.wait(END_SECONDS)
         self._reader.join(END_SECONDS)
-        return code, out, "".join(self._rest)
+        return code, out, self.heard()
 
 
 def environment(root: Path = ROOT, **variables: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What every slice stands on: a slice imports what it needs from here; the modules below are the chassis's own."""
 
 from slice_api.chassis.batches import Batch
+from slice_api.chassis.caches import Cached
 from slice_api.chassis.dependencies import (
     BaseUrl,
     Caller,
@@ -9,6 +10,7 @@ from slice_api.chassis.dependencies import (
     Feed,
     Later,
     Logger,
+    Near,
     Now,
     Paging,
     ReservedSegments,
@@ -58,6 +60,7 @@ __all__ = [
     "NOTICE_CSP",
     "BaseUrl",
     "Batch",
+    "Cached",
     "Caller",
     "ClientAddress",
     "Collection",
@@ -73,6 +76,7 @@ __all__ = [
     "Line",
     "Log",
     "Logger",
+    "Near",
     "Now",
     "Page",
     "PageQuery",

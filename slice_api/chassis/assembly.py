@@ -1,9 +1,9 @@
 """Putting the parts together: what one app stands on, and how slices become its routes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, cast
 
 from fastapi import APIRouter, FastAPI
@@ -11,11 +11,12 @@ from fastapi.routing import iter_route_contexts
 
 from slice_api.chassis.authentication import ADMIN_KEYS, KeyProvider, LoneAdminKey, ensure_admin_key
 from slice_api.chassis.batches import Batch, Batches
+from slice_api.chassis.caches import LIVES, Cache, Caches, MemoryCache
 from slice_api.chassis.clock import Clock
 from slice_api.chassis.credentials import NewKey
 from slice_api.chassis.discovery import OWN_SEGMENTS, Slice
 from slice_api.chassis.dispatch import RouteTable
-from slice_api.chassis.events import EVENTS
+from slice_api.chassis.events import EVENTS, EventRecord
 from slice_api.chassis.idempotency import ATTEMPTS
 from slice_api.chassis.jobs import LEASES, Job, JobRunner
 from slice_api.chassis.logs import Logger
@@ -23,20 +24,27 @@ from slice_api.chassis.metrics import Metrics
 from slice_api.chassis.outbox import PARKED, POSITIONS, Outbox, trim_events
 from slice_api.chassis.policies import Target, scope_of
 from slice_api.chassis.rate_limits import RateLimiter
+from slice_api.chassis.redis import RedisCache, RedisEngine, RedisRateLimiter
 from slice_api.chassis.sessions import SESSIONS
-from slice_api.chassis.signals import Signal
+from slice_api.chassis.signals import Signal, wait_for
 from slice_api.chassis.storage.database import Database, Storage
+from slice_api.chassis.storage.faults import StorageAway
 from slice_api.chassis.storage.stores import Store
 from slice_api.chassis.storage.tx import Tx
 from slice_api.chassis.streams import Feed
 from slice_api.chassis.web_files import WebFiles
 from slice_api.settings import Settings, SliceSettings, parse_rate
 
-OWN_STORES: tuple[Store, ...] = (EVENTS, ADMIN_KEYS, SESSIONS, ATTEMPTS, LEASES, POSITIONS, PARKED)
+OWN_STORES: tuple[Store, ...] = (EVENTS, ADMIN_KEYS, SESSIONS, ATTEMPTS, LEASES, POSITIONS, PARKED, LIVES)
 
 _SECRET_PARAMETERS = frozenset({"token", "ping_key", "secret"})
 _SWEEP_SECONDS = 60.0
+_WATCH_SECONDS = 2.0
 _RESTART_SECONDS = 1.0
+
+
+Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+"""Background work that goes on until the event is set."""
 
 
 class Chassis:
@@ -50,21 +58,28 @@ class Chassis:
         storage: Storage,
         clock: Clock,
         log: Logger,
-        rate_limiter: RateLimiter,
         web: WebFiles,
     ) -> None:
         self.settings, self.slices, self.storage, self.clock, self.log = settings, tuple(slices), storage, clock, log
-        self.rate_limiter, self.web = rate_limiter, web
+        self.web = web
         self.metrics = Metrics()
         self.table = RouteTable()
         self.closing = asyncio.Event()
         self.committed = Signal()
+        """Events of this process."""
+        self.news = Signal()
+        """Events of any process."""
         self.new_admin_key: NewKey | None = None
         """The admin key that this start has made, to be shown once."""
         self.db = Database(storage, self._note_events)
+        self.redis = RedisEngine(settings.redis_url, log) if settings.redis_url else None
+        own_limiter = storage.rate_limiter()
+        self.rate_limiter: RateLimiter = RedisRateLimiter(self.redis, own_limiter) if self.redis else own_limiter
+        shared: list[Cache] = [RedisCache(self.redis)] if self.redis else []
+        self.caches = Caches(self.db, self.news, [MemoryCache(), *shared])
         self.keys = _key_provider(slices)
         self.batches = Batches(self.db, log, self.metrics)
-        self.feed = Feed(self.db, self.committed, self.closing, self.metrics)
+        self.feed = Feed(self.db, self.news, self.closing, self.metrics)
         consumers = [consumer for each in slices for consumer in each.consumers]
         self.outbox = Outbox(consumers, self.db, self.committed, log, self.metrics)
         trimming = Job("chassis.trim_events", _SWEEP_SECONDS, trim_events(settings.events_keep))
@@ -86,10 +101,14 @@ class Chassis:
         """Whether a slice counts requests by itself instead of together with the others."""
         return bool(self._settings_by_slice[slice_name].rate_limit)
 
-    def _note_events(self, topics: Sequence[str]) -> None:
-        for topic in topics:
-            self.metrics.events.labels(topic).inc()
+    def _note_events(self, events: Sequence[EventRecord]) -> None:
+        for event in events:
+            self.metrics.events.labels(event.type).inc()
+        self.caches.heard(events)
         self.committed.notify()
+        self.news.notify()
+        if self.redis is not None:
+            self.redis.tell()
 
     def note_key_use(self, key_id: str) -> None:
         """Remember that a key was used, for its `last_used_at`; written a moment later."""
@@ -101,6 +120,7 @@ class Chassis:
         """Called as soon as the service is told to stop: readiness goes, and live streams end."""
         self.closing.set()
         self.committed.notify()
+        self.news.notify()
 
     async def settle(self) -> None:
         """Write what is buffered and tell what has happened, until nothing is left to do."""
@@ -178,47 +198,68 @@ def _routers(chassis: Chassis) -> Iterable[APIRouter]:
     return (router for pair in pairs for router in pair if router is not None)
 
 
-async def _supervise(name: str, chassis: Chassis, run: Any) -> None:
+async def _supervise(name: str, chassis: Chassis, run: Loop) -> None:
     """Keep a background loop running: what goes wrong in it is logged, and it starts again."""
     while not chassis.closing.is_set():
         try:
             await run(chassis.closing)
+        except StorageAway:
+            await wait_for(chassis.closing, _RESTART_SECONDS)  # `_watch` tells of it
         except Exception as error:
             chassis.log.error("background work failed", work=name, exc_info=error)
-            await asyncio.sleep(_RESTART_SECONDS)
+            await wait_for(chassis.closing, _RESTART_SECONDS)
         else:
             return
 
 
-async def _sweep_once(chassis: Chassis) -> None:
+async def _watch(chassis: Chassis, closing: asyncio.Event) -> None:
+    """See whether storage answers, and tell when it goes and when it is back."""
+    is_up = True
+    while not closing.is_set():
+        why = await _fault_of(chassis.storage)
+        if why and is_up:
+            chassis.log.error("storage is away", why=why)
+        elif not why and not is_up:
+            chassis.log.warning("storage is back")
+        is_up = not why
+        chassis.metrics.storage_up.set(is_up)
+        await wait_for(closing, _WATCH_SECONDS)
+
+
+async def _fault_of(storage: Storage) -> str:
     try:
-        await chassis.storage.sweep()
-    except Exception:
-        chassis.metrics.storage_up.set(0)
-        raise
-    chassis.metrics.storage_up.set(1)
+        await storage.check()
+    except StorageAway as away:
+        return str(away)
+    return ""
 
 
 async def _sweep(chassis: Chassis, closing: asyncio.Event) -> None:
     while not closing.is_set():
-        await _sweep_once(chassis)
-        try:
-            await asyncio.wait_for(closing.wait(), _SWEEP_SECONDS)
-        except TimeoutError:
-            continue
+        await chassis.storage.sweep()
+        await wait_for(closing, _SWEEP_SECONDS)
 
 
 def _loops(chassis: Chassis) -> list[Coroutine[Any, Any, None]]:
-    async def sweep(closing: asyncio.Event) -> None:
-        await _sweep(chassis, closing)
-
-    runs = {"batches": chassis.batches.run, "jobs": chassis.jobs.run, "outbox": chassis.outbox.run, "sweep": sweep}
+    runs: dict[str, Loop] = {
+        "batches": chassis.batches.run,
+        "jobs": chassis.jobs.run,
+        "outbox": chassis.outbox.run,
+        "news": partial(chassis.storage.listen, chassis.news.notify),
+        "sweep": partial(_sweep, chassis),
+        "watch": partial(_watch, chassis),
+        "caches": chassis.caches.run,
+    }
+    if chassis.redis is not None:
+        runs["redis"] = partial(chassis.redis.listen, chassis.news.notify)
     return [_supervise(name, chassis, run) for name, run in runs.items()]
 
 
 async def _open(chassis: Chassis) -> None:
     stores = [*OWN_STORES, *(store for each in chassis.slices for store in each.stores)]
-    await chassis.storage.open(stores)
+    if chassis.redis is not None:
+        await chassis.redis.open()
+    await chassis.storage.open(stores, chassis.log.info)
     configured = chassis.settings.admin_key.get_secret_value()
     chassis.new_admin_key = await chassis.db.transact(_ensure_admin_key, chassis.keys, configured)
 
@@ -227,13 +268,25 @@ def _ensure_admin_key(tx: Tx, provider: KeyProvider, configured: str) -> NewKey 
     return ensure_admin_key(tx, provider, configured)
 
 
+async def _close(chassis: Chassis) -> None:
+    await chassis.storage.close()
+    if chassis.redis is not None:
+        await chassis.redis.close()
+
+
+async def prepare(chassis: Chassis) -> None:
+    """Make everything in storage that several processes are about to use together, the first admin key too."""
+    await _open(chassis)
+    await _close(chassis)
+
+
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Storage, the slices' own lifespans and the background loops, from start to stop; nothing buffered is lost."""
     chassis: Chassis = app.state.chassis
     await _open(chassis)
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(chassis.storage.close)
+        stack.push_async_callback(_close, chassis)
         for router in _routers(chassis):
             await stack.enter_async_context(router.lifespan_context(app))
         tasks = [asyncio.create_task(loop) for loop in _loops(chassis)]
@@ -242,4 +295,13 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         finally:
             chassis.begin_shutdown()
             await asyncio.gather(*tasks)
-            await chassis.settle()
+            await _settle(chassis)
+
+
+async def _settle(chassis: Chassis) -> None:
+    try:
+        await chassis.settle()
+    except StorageAway as away:
+        chassis.log.error("events are told at the next start", why=str(away))
+    if chassis.batches.waiting:
+        chassis.log.error("what was buffered could not be written", items=chassis.batches.waiting)

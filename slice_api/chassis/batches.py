@@ -13,6 +13,7 @@ from slice_api.chassis.logs import Logger
 from slice_api.chassis.metrics import Metrics
 from slice_api.chassis.signals import wait_for
 from slice_api.chassis.storage.database import Database
+from slice_api.chassis.storage.faults import StorageAway
 from slice_api.chassis.storage.tx import Tx
 
 T = TypeVar("T")
@@ -52,8 +53,23 @@ class Batches:
         error = await self._try(batch, items)
         if error is None:
             return
+        if isinstance(error, StorageAway):
+            self._keep(batch, items)
+            return
         self._log.error("batch not written", batch=batch.name, items=len(items), exc_info=error)
-        self._waiting[batch][:0] = (await self._one_by_one(batch, items))[-_MOST_WAITING:]
+        self._keep(batch, await self._one_by_one(batch, items))
+
+    def _keep(self, batch: Batch[T], items: list[T]) -> None:
+        """Put items back in line, for the next time; the oldest are let go of when there are too many."""
+        waiting = [*items, *self._waiting[batch]]
+        if len(waiting) > _MOST_WAITING:
+            self._log.error("too many wait to be written", batch=batch.name, let_go=len(waiting) - _MOST_WAITING)
+        self._waiting[batch] = waiting[-_MOST_WAITING:]
+
+    @property
+    def waiting(self) -> int:
+        """How many items are in line."""
+        return sum(map(len, self._waiting.values()))
 
     async def _try(self, batch: Batch[T], items: list[T]) -> Exception | None:
         """Write items together; gives what went wrong."""

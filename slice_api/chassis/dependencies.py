@@ -7,6 +7,7 @@ from fastapi import Depends, Query, Request
 
 from slice_api.chassis.assembly import Chassis
 from slice_api.chassis.batches import Batches
+from slice_api.chassis.caches import Caches
 from slice_api.chassis.exchange import Principal, exchange_of
 from slice_api.chassis.logs import Logger as _Logger
 from slice_api.chassis.problems import unauthenticated
@@ -55,6 +56,10 @@ async def _now(request: Request) -> datetime:
 
 async def _batches(request: Request) -> Batches:
     return exchange_of(request.scope).chassis.batches
+
+
+async def _caches(request: Request) -> Caches:
+    return exchange_of(request.scope).chassis.caches
 
 
 async def _feed(request: Request) -> _Feed:
@@ -109,6 +114,9 @@ Now = Annotated[datetime, Depends(_now)]
 
 Later = Annotated[Batches, Depends(_batches)]
 """For what may be written a moment after the answer."""
+
+Near = Annotated[Caches, Depends(_caches)]
+"""What is kept near: `await near.get(CACHED, key)`, for a `Cached` of the slice."""
 
 Feed = Annotated[_Feed, Depends(_feed)]
 """Events as they happen."""

@@ -39,7 +39,7 @@ class EventRecord(Schema):
     """What the publisher tells, by its own model."""
 
 
-EVENTS = Log("events", EventRecord, indexes=("type", "slice", "subject", "at"))
+EVENTS = Log("events", EventRecord, indexes=("type", "slice", "subject"), time="at")
 
 
 def record_of(event: Event, *, subject: str | None, by: str | None, at: datetime) -> EventRecord:

@@ -5,6 +5,7 @@ process was killed) gives way after a lease, so that a client is not shut out.
 """
 
 from base64 import b85decode, b85encode
+from contextlib import suppress
 from datetime import timedelta
 from hashlib import sha256, shake_256
 from typing import Final
@@ -19,6 +20,7 @@ from slice_api.chassis.exchange import Exchange
 from slice_api.chassis.policies import Target
 from slice_api.chassis.problems import Problem, as_problem, invalid, problem_response
 from slice_api.chassis.schemas import Schema, Time
+from slice_api.chassis.storage.faults import StorageAway
 from slice_api.chassis.storage.stores import Collection
 from slice_api.chassis.storage.tx import Origin, Taken, Tx
 
@@ -132,7 +134,9 @@ async def run_once(key: str, target: Target, exchange: Exchange, scope: Scope, r
     try:
         await _run(target, exchange, scope, receive, recorder.send)
     finally:
-        await db.transact(_finish, attempt_id, fingerprint, recorder.answer(key, exchange.origin))
+        # What cannot be kept now gives way after its lease; the answer itself is on its way.
+        with suppress(StorageAway):
+            await db.transact(_finish, attempt_id, fingerprint, recorder.answer(key, exchange.origin))
 
 
 async def _run(target: Target, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:

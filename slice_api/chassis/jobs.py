@@ -13,6 +13,7 @@ from slice_api.chassis.metrics import Metrics
 from slice_api.chassis.schemas import Schema, Time
 from slice_api.chassis.signals import wait_for
 from slice_api.chassis.storage.database import Database
+from slice_api.chassis.storage.faults import StorageAway
 from slice_api.chassis.storage.stores import Collection
 from slice_api.chassis.storage.tx import Tx
 
@@ -70,6 +71,8 @@ class JobRunner:
     async def _run(self, job: Job) -> None:
         try:
             has_run = await self._db.transact(_run_if_due, job)
+        except StorageAway:
+            return
         except Exception as error:
             self._metrics.jobs.labels(job.name, "failed").inc()
             self._log.error("job failed", job=job.name, exc_info=error)

@@ -17,12 +17,14 @@ from slice_api.chassis.metrics import Metrics
 from slice_api.chassis.schemas import Schema, Time
 from slice_api.chassis.signals import Signal, wait_for
 from slice_api.chassis.storage.database import Database
+from slice_api.chassis.storage.faults import StorageAway
 from slice_api.chassis.storage.stores import Collection
 from slice_api.chassis.storage.tx import Tx
 
 _BATCH: Final = 100
 _TRIES: Final = 8
-_IDLE_SECONDS: Final = 5.0
+_IDLE_SECONDS: Final = 2.0
+"""How soon the events of a process that ended before it told them are told by another."""
 
 
 class Consumer(NamedTuple):
@@ -142,6 +144,8 @@ class Outbox:
     async def _tell(self, consumer: Consumer) -> bool:
         try:
             outcome = await self._db.transact(_tell_next, consumer)
+        except StorageAway:
+            raise
         except Exception as error:
             self._metrics.told.labels("failed").inc()
             self._log.error("event not taken", consumer=consumer.name, exc_info=error)
@@ -152,7 +156,10 @@ class Outbox:
         return outcome is not None
 
     async def run(self, closing: asyncio.Event) -> None:
-        """Tell events as they come until the service stops."""
+        """Tell events as they come until the service stops.
+
+        Each process tells those of its own transactions at once, and those that others left over now and then.
+        """
         while not closing.is_set() and self._consumers:
             news = self._committed.watch()
             await self.drain()

@@ -1,15 +1,21 @@
 """Rate limits: a bucket for each key or address, with the RateLimit fields that tell what is left of it.
 
+A bucket is one number, the *arrival time*: when all that was spent will be there again (the generic cell rate
+algorithm, GCRA). It lets `quota` requests pass at once and gives one back every `window / quota`. Times are whole
+microseconds, which Python, Lua and SQL count alike and without rounding, so that every limiter answers the same.
+
 Fields as in draft-ietf-httpapi-ratelimit-headers: `RateLimit-Policy: "default";q=100;w=60` and
 `RateLimit: "default";r=42;t=17`.
 """
 
 from collections.abc import Callable
-from math import ceil
 from time import monotonic
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 Seconds = Callable[[], float]
+
+MICROSECONDS: Final = 1_000_000
+"""In one second."""
 
 _SWEEP_FROM = 10_000
 
@@ -31,33 +37,60 @@ class RateLimiter(Protocol):
     async def hit(self, name: str, quota: int, window_seconds: int) -> Allowance: ...
 
 
+def interval_of(quota: int, window_seconds: int) -> int:
+    """Microseconds until one spent request is there again."""
+    return max(1, window_seconds * MICROSECONDS // quota)
+
+
+def spend(arrival: int, now: int, quota: int, window_seconds: int) -> tuple[int, bool]:
+    """The arrival time after one more request at `now`, and whether that is one too many; all in microseconds.
+
+    A name that is not known has an arrival time of 0. Whoever does this in another language: a request fits as long as
+    the new arrival time is at most `quota * interval` ahead of now, and one that does not fit changes nothing.
+    """
+    interval = interval_of(quota, window_seconds)
+    furthest = now + quota * interval
+    # Never further ahead than an empty bucket: a clock set back, or a limit made smaller, locks nobody out for long.
+    held = min(max(arrival, now), furthest)
+    is_exceeded = held + interval > furthest
+    return (held if is_exceeded else held + interval), is_exceeded
+
+
+def allowance_of(arrival: int, now: int, quota: int, window_seconds: int, *, is_exceeded: bool) -> Allowance:
+    """What to tell of a bucket by its arrival time; both times in microseconds."""
+    interval = interval_of(quota, window_seconds)
+    full_in = max(0, arrival - now)
+    remaining = max(0, quota - _divided_up(full_in, interval))
+    retry_in = full_in + interval - quota * interval if is_exceeded else 0
+    return Allowance(is_exceeded, remaining, _divided_up(full_in, MICROSECONDS), _divided_up(retry_in, MICROSECONDS))
+
+
+def _divided_up(number: int, by: int) -> int:
+    return -(-number // by)
+
+
 class MemoryRateLimiter:
-    """Token buckets in this process: `quota` at once, refilled evenly over the window."""
+    """Counts in this process."""
 
     def __init__(self, seconds: Seconds = monotonic) -> None:
         self._seconds = seconds
-        self._buckets: dict[str, tuple[float, float, float]] = {}
+        self._arrivals: dict[str, int] = {}
         self._sweep_at = _SWEEP_FROM
 
     async def hit(self, name: str, quota: int, window_seconds: int) -> Allowance:
-        now = self._seconds()
-        per_second = quota / window_seconds
-        held, since, _ = self._buckets.get(name, (float(quota), now, 0.0))
-        tokens = min(quota, held + (now - since) * per_second)
-        is_exceeded = tokens < 1
-        tokens -= 0 if is_exceeded else 1
-        full_in = (quota - tokens) / per_second
-        self._buckets[name] = (tokens, now, now + full_in)
-        self._sweep(now)
-        retry = ceil((1 - tokens) / per_second) if is_exceeded else 0
-        return Allowance(is_exceeded, int(tokens), ceil(full_in), retry)
+        now = round(self._seconds() * MICROSECONDS)
+        arrival, is_exceeded = spend(self._arrivals.get(name, 0), now, quota, window_seconds)
+        if not is_exceeded:
+            self._arrivals[name] = arrival
+            self._sweep(now)
+        return allowance_of(arrival, now, quota, window_seconds, is_exceeded=is_exceeded)
 
-    def _sweep(self, now: float) -> None:
+    def _sweep(self, now: int) -> None:
         """Forget full buckets, now and then, so that many addresses never fill the memory."""
-        if len(self._buckets) < self._sweep_at:
+        if len(self._arrivals) < self._sweep_at:
             return
-        self._buckets = {name: bucket for name, bucket in self._buckets.items() if bucket[2] > now}
-        self._sweep_at = max(_SWEEP_FROM, 2 * len(self._buckets))
+        self._arrivals = {name: arrival for name, arrival in self._arrivals.items() if arrival > now}
+        self._sweep_at = max(_SWEEP_FROM, 2 * len(self._arrivals))
 
 
 def rate_headers(allowance: Allowance, quota: int, window_seconds: int) -> list[tuple[bytes, bytes]]:

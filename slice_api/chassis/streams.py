@@ -13,10 +13,13 @@ from slice_api.chassis.events import EVENTS, EventRecord
 from slice_api.chassis.metrics import Metrics
 from slice_api.chassis.signals import Signal, wait_for
 from slice_api.chassis.storage.database import Database
+from slice_api.chassis.storage.faults import StorageAway
 from slice_api.chassis.storage.tx import Tx
 
 _BATCH = 100
-_LOOK_AGAIN_SECONDS = 30.0
+_LOOK_AGAIN_SECONDS = 5.0
+"""In case a word of another process's events was lost."""
+_AWAY_SECONDS = 1.0
 _LONGEST_ID = 18
 
 Wanted = Callable[[EventRecord], bool]
@@ -52,17 +55,17 @@ class Feed:
     def __init__(
         self,
         db: Database,
-        committed: Signal,
+        news: Signal,
         closing: asyncio.Event,
         metrics: Metrics,
         is_welcome: IsWelcome = _always,
     ) -> None:
-        self._db, self._committed, self._closing, self._metrics = db, committed, closing, metrics
+        self._db, self._news, self._closing, self._metrics = db, news, closing, metrics
         self._is_welcome = is_welcome
 
     def for_reader(self, is_welcome: IsWelcome) -> "Feed":
         """The same feed for a reader who may be shut out while reading: a revoked key hears nothing more."""
-        return Feed(self._db, self._committed, self._closing, self._metrics, is_welcome)
+        return Feed(self._db, self._news, self._closing, self._metrics, is_welcome)
 
     async def follow(
         self, slice_name: str, last_event_id: str | None = None, wanted: Wanted = _everything
@@ -79,8 +82,8 @@ class Feed:
             else:
                 yield ServerSentEvent(comment="open")
             while not self._closing.is_set():
-                news = self._committed.watch()
-                entries = await self._db.transact(_read, position, self._is_welcome)
+                news = self._news.watch()
+                entries = await self._next(position)
                 if entries is None:
                     return
                 for position, record in entries:
@@ -90,3 +93,12 @@ class Feed:
                     await wait_for(news, _LOOK_AGAIN_SECONDS)
         finally:
             self._metrics.streams.labels(slice_name).dec()
+
+    async def _next(self, position: int) -> list[tuple[int, EventRecord]] | None:
+        """What comes next; while storage is away nothing can be told, and the stream stays open until it is back."""
+        while not self._closing.is_set():
+            try:
+                return await self._db.transact(_read, position, self._is_welcome)
+            except StorageAway:
+                await wait_for(self._closing, _AWAY_SECONDS)
+        return None

@@ -189,4 +189,4 @@ async def test_many_addresses_do_not_fill_the_memory(ticks: Ticks) -> None:
     for at in range(25_000):
         ticks.now += 1
         await limiter.hit(str(at), 10, 60)
-    assert len(limiter._buckets) <= 10_000
+    assert len(limiter._arrivals) <= 10_000

@@ -285,9 +285,10 @@ def _append(partition: str, mark: Mark) -> Deed:
 
 
 def _trim(partition: str, keep: int) -> Deed:
-    def on_model(model: Model, _: datetime) -> None:
+    def on_model(model: Model, _: datetime) -> int:
         held = model.marks.get(partition, [])
         model.marks[partition] = held[len(held) - min(keep, len(held)) :]
+        return len(held) - len(model.marks[partition])
 
     return Deed(f"trim {partition!r} to {keep}", lambda tx: tx.trim(MARKS, keep, partition=partition), on_model)
 
@@ -458,7 +459,7 @@ class StorageMachine(RuleBasedStateMachine):
         assert [mark for _, mark in found] == self.model.marks.get(partition, [])
         assert places == sorted(set(places))
         oldest, newest = self.store.transact(Tx.ends, MARKS, partition=partition)
-        assert (oldest, newest) == ((places[0], places[-1]) if places else (newest + 1, newest))
+        assert (oldest, newest) == ((places[0], places[-1]) if places else (1, 0))
         for at, place in enumerate(places):
             behind = self.store.transact(Tx.read, MARKS, place, partition=partition, limit=EVERYTHING)
             assert behind == found[at + 1 :]

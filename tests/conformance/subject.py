@@ -18,12 +18,15 @@ from fastapi import FastAPI
 from slice_api.chassis.discovery import Slice
 from slice_api.chassis.policies import Target
 from tests.conformance.bodies import Document, bodies_of, resolved
+from tests.postgres import shared_postgres
 from tests.support import FrozenClock, chassis_of, client_of, grant_key, make_app, running
 
 PACKAGES = ("slice_api.slices",)
 
 ENGINES: Mapping[str, Callable[[Path], str]] = {
     "memory": lambda folder: "",
+    "sqlite": lambda folder: f"sqlite:///{folder}/data.db",
+    "postgresql": lambda folder: shared_postgres().create_database(),
 }
 """SLICE_STORAGE_URL for each engine that the suite runs on, given an empty folder."""
 

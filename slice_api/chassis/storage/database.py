@@ -1,37 +1,60 @@
 """The async face of storage that routes are given."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from pydantic import BaseModel
 
+from slice_api.chassis.events import EventRecord
+from slice_api.chassis.rate_limits import RateLimiter
+from slice_api.chassis.storage.faults import Tell, silent
 from slice_api.chassis.storage.pages import Page, PageQuery
 from slice_api.chassis.storage.query import Condition
 from slice_api.chassis.storage.stores import Collection, Store
-from slice_api.chassis.storage.tx import Origin, Tx
+from slice_api.chassis.storage.tx import MOST_AT_ONCE, Origin, Tx
 
 M = TypeVar("M", bound=BaseModel)
 P = ParamSpec("P")
 R = TypeVar("R")
 
-NoteEvents = Callable[[Sequence[str]], None]
-"""Called after a commit with the topics of its events."""
+NoteEvents = Callable[[Sequence[EventRecord]], None]
+"""Called after a commit with its events."""
 
 
 class Storage(Protocol):
-    """An engine. `transact` runs `run(tx)` and commits, or raises and leaves nothing; after a clash it may run again.
+    """An engine. `transact` runs `fn(tx, …)` and commits, or raises and leaves nothing; after a clash it may run again.
 
-    It answers with the result and the topics of the events written.
+    It answers with the result and the events written. An engine that does not answer raises StorageAway.
     """
 
     is_shared: bool
     """Whether several processes may stand on it at once."""
 
-    async def open(self, stores: Sequence[Store]) -> None: ...
+    async def open(self, stores: Sequence[Store], tell: Tell = silent) -> None: ...
     async def close(self) -> None: ...
     async def check(self) -> None: ...
-    async def transact(self, origin: Origin, run: Callable[[Tx], R]) -> tuple[R, Sequence[str]]: ...
+    async def get(self, origin: Origin | None, collection: Collection[M], key: str) -> M | None: ...
+    async def transact(
+        self, origin: Origin, fn: Callable[Concatenate[Tx, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> tuple[R, list[EventRecord]]: ...
     async def sweep(self) -> int: ...
+    def rate_limiter(self) -> RateLimiter:
+        """Counts requests for every process on this storage."""
+
+    async def listen(self, notify: Callable[[], None], closing: asyncio.Event) -> None:
+        """Call `notify` whenever another process may have written events, until the service stops."""
+
+
+async def sweep_all(storage: Storage, stores: Sequence[Store]) -> int:
+    """Let go of every document that has expired, in transactions that hold nobody up; gives how many there were."""
+    swept = 0
+    for store in stores:
+        gone = MOST_AT_ONCE if isinstance(store, Collection) and store.expires else 0
+        while gone == MOST_AT_ONCE and isinstance(store, Collection):
+            gone, _ = await storage.transact(Origin(), Tx.sweep, store)
+            swept += gone
+    return swept
 
 
 class Database:
@@ -51,15 +74,14 @@ class Database:
 
         `fn` must be pure but for `tx`: an engine may run it again after a clash.
         """
-        origin = self._origin or Origin()
-        result, topics = await self._storage.transact(origin, lambda tx: fn(tx, *args, **kwargs))
-        if topics:
-            self._note_events(topics)
+        result, events = await self._storage.transact(self._origin or Origin(), fn, *args, **kwargs)
+        if events:
+            self._note_events(events)
         return result
 
-    async def get(self, collection: Collection[M], key: str) -> M | None:
+    def get(self, collection: Collection[M], key: str) -> Coroutine[Any, Any, M | None]:
         """The document of that key, or None."""
-        return await self.transact(Tx.get, collection, key)
+        return self._storage.get(self._origin, collection, key)
 
     async def fetch(self, collection: Collection[M], key: str) -> M:
         """The document of that key; raises 404 · not-found when there is none."""

@@ -1,17 +1,26 @@
 """The engine without a server: dicts, and an undo log that takes a failed transaction back."""
 
+import asyncio
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterator, Sequence
-from itertools import count, islice
+from datetime import datetime
+from itertools import islice
 from operator import itemgetter
-from time import time_ns
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from pydantic import BaseModel
 
 from slice_api.chassis.clock import Clock
+from slice_api.chassis.events import EventRecord
+from slice_api.chassis.rate_limits import MemoryRateLimiter, RateLimiter
+from slice_api.chassis.storage.database import sweep_all
+from slice_api.chassis.storage.faults import Tell, silent
 from slice_api.chassis.storage.query import Condition, as_predicate
 from slice_api.chassis.storage.stores import Collection, Log, Store
-from slice_api.chassis.storage.tx import Origin, Row, Taken, Tx
+from slice_api.chassis.storage.tx import MOST_AT_ONCE, Origin, Row, Taken, Tx, is_live, version_clock
 
+M = TypeVar("M", bound=BaseModel)
+P = ParamSpec("P")
 R = TypeVar("R")
 
 Ranked = tuple[bool, Any, str]
@@ -24,6 +33,11 @@ def _ranked(value: Any, key: str) -> Ranked:
 
 def _rank(row: Row | None, field: str, key: str) -> Ranked | None:
     return None if row is None else _ranked(getattr(row.document, field), key)
+
+
+def _places_before(part: Sequence[tuple[int, Any]], field: str, moment: datetime) -> list[int]:
+    moments = ((place, getattr(entry, field)) for place, entry in part)
+    return [place for place, at in moments if at is not None and at < moment]
 
 
 def _behind(ranked: list[Ranked], place: Ranked | None, is_descending: bool) -> Iterator[Ranked]:
@@ -89,12 +103,9 @@ class _Tape:
 class _MemoryRows:
     """The rows of one transaction, with what undoes each of its writes."""
 
-    def __init__(self, tables: dict[str, _Table], tapes: dict[str, _Tape], versions: Iterator[int]) -> None:
-        self._tables, self._tapes, self._versions = tables, tapes, versions
+    def __init__(self, tables: dict[str, _Table], tapes: dict[str, _Tape], next_version: Callable[[], int]) -> None:
+        self._tables, self._tapes, self.next_version = tables, tapes, next_version
         self._undo: list[Callable[[], object]] = []
-
-    def next_version(self) -> int:
-        return next(self._versions)
 
     def get(self, collection: Collection[Any], key: str) -> Row | None:
         return self._tables[collection.name].rows.get(key)
@@ -110,7 +121,7 @@ class _MemoryRows:
             raise Taken(collection, collection.key, key)
         self._set(table, key, row)
 
-    def replace(self, collection: Collection[Any], key: str, row: Row) -> None:
+    def replace(self, collection: Collection[Any], key: str, row: Row, held: Row) -> None:
         self._set(self._tables[collection.name], key, row)
 
     def remove(self, collection: Collection[Any], key: str) -> None:
@@ -137,6 +148,13 @@ class _MemoryRows:
         rows = (table.rows[key] for _, _, key in _behind(table.order(order), place, is_descending))
         return list(islice((row for row in rows if fits(row.document)), limit))
 
+    def sweep(self, collection: Collection[Any], now: datetime) -> int:
+        table = self._tables[collection.name]
+        gone = [key for key, row in table.rows.items() if not is_live(collection, row.document, now)][:MOST_AT_ONCE]
+        for key in gone:
+            self._set(table, key, None)
+        return len(gone)
+
     def count(self, collection: Collection[Any], where: Sequence[Condition]) -> int:
         table = self._tables[collection.name]
         if not where:
@@ -144,12 +162,13 @@ class _MemoryRows:
         fits = as_predicate(collection, where)
         return sum(fits(row.document) for row in table.rows.values())
 
-    def append(self, log: Log[Any], partition: str, entry: Any) -> int:
+    def extend(self, log: Log[Any], partition: str, entries: Sequence[Any]) -> int:
         tape = self._tapes[log.name]
-        tape.newest += 1
         part = tape.parts.setdefault(partition, [])
-        part.append((tape.newest, entry))
-        self._undo.append(part.pop)
+        length = len(part)
+        part.extend(enumerate(entries, tape.newest + 1))
+        tape.newest += len(entries)
+        self._undo.append(lambda: part.__delitem__(slice(length, None)))
         return tape.newest
 
     def read(
@@ -174,15 +193,25 @@ class _MemoryRows:
         return list(islice(found, limit))
 
     def ends(self, log: Log[Any], partition: str) -> tuple[int, int]:
-        tape = self._tapes[log.name]
-        part = tape.parts.get(partition)
-        return (part[0][0], part[-1][0]) if part else (tape.newest + 1, tape.newest)
+        part = self._tapes[log.name].parts.get(partition)
+        return (part[0][0], part[-1][0]) if part else (1, 0)
 
-    def trim(self, log: Log[Any], partition: str, keep: int) -> None:
+    def trim(self, log: Log[Any], partition: str, keep: int) -> int:
         part = self._tapes[log.name].parts.get(partition, [])
-        cut = part[: max(0, len(part) - keep)]
-        del part[: len(cut)]
-        self._undo.append(lambda: part.__setitem__(slice(0, 0), cut))
+        return self._cut(part, [place for place, _ in part[: max(0, len(part) - keep)][:MOST_AT_ONCE]])
+
+    def expire(self, log: Log[Any], partition: str | None, before: datetime) -> int:
+        parts = self._tapes[log.name].parts
+        wanted = list(parts.values()) if partition is None else [parts.get(partition, [])]
+        return sum(self._cut(part, _places_before(part, str(log.time), before)) for part in wanted)
+
+    def _cut(self, part: list[tuple[int, Any]], places: Sequence[int]) -> int:
+        if not places:
+            return 0
+        gone, held = set(places), list(part)
+        part[:] = [each for each in part if each[0] not in gone]
+        self._undo.append(lambda: part.__setitem__(slice(None), held))
+        return len(gone)
 
     def drop(self, log: Log[Any], partition: str) -> None:
         parts = self._tapes[log.name].parts
@@ -204,10 +233,9 @@ class MemoryStorage:
         self._clock = clock
         self._tables: dict[str, _Table] = {}
         self._tapes: dict[str, _Tape] = {}
-        # Versions go on from the time, so that an ETag from before a restart never fits a document made after it.
-        self._versions = count(time_ns() // 1000)
+        self._next_version = version_clock()
 
-    async def open(self, stores: Sequence[Store]) -> None:
+    async def open(self, stores: Sequence[Store], tell: Tell = silent) -> None:
         for store in stores:
             if isinstance(store, Log):
                 self._tapes[store.name] = _Tape()
@@ -221,11 +249,27 @@ class MemoryStorage:
     async def check(self) -> None:
         """Memory is always there."""
 
-    async def transact(self, origin: Origin, run: Callable[[Tx], R]) -> tuple[R, Sequence[str]]:
-        rows = _MemoryRows(self._tables, self._tapes, self._versions)
+    async def listen(self, notify: Callable[[], None], closing: asyncio.Event) -> None:
+        """Nobody else writes here."""
+
+    def rate_limiter(self) -> RateLimiter:
+        return MemoryRateLimiter()
+
+    async def get(self, origin: Origin | None, collection: Collection[M], key: str) -> M | None:
+        row = self._tables[collection.name].rows.get(key)
+        if row is None or (collection.expires is not None and not is_live(collection, row.document, self._clock())):
+            return None
+        if origin is not None:
+            origin.seen.setdefault(key, row.version)
+        return row.document  # type: ignore[no-any-return]
+
+    async def transact(
+        self, origin: Origin, fn: Callable[Concatenate[Tx, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> tuple[R, list[EventRecord]]:
+        rows = _MemoryRows(self._tables, self._tapes, self._next_version)
         tx = Tx(rows, self._clock(), origin)
         try:
-            result = run(tx)
+            result = fn(tx, *args, **kwargs)
             tx.finish()
         except BaseException:
             rows.roll_back()
@@ -233,15 +277,4 @@ class MemoryStorage:
         return result, tx.emitted
 
     async def sweep(self) -> int:
-        """Let go of expired documents; gives how many there were."""
-        now = self._clock()
-        return sum(self._sweep(table, table.collection.expires, now) for table in self._tables.values())
-
-    def _sweep(self, table: _Table, expires: str | None, now: Any) -> int:
-        if expires is None:
-            return 0
-        ends = ((key, getattr(row.document, expires)) for key, row in table.rows.items())
-        gone = [key for key, end in ends if end is not None and end <= now]
-        for key in gone:
-            table.set(key, None)
-        return len(gone)
+        return await sweep_all(self, [table.collection for table in self._tables.values()])

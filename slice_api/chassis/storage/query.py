@@ -65,9 +65,15 @@ def either(*conditions: Condition) -> Condition:
     return Condition("either", "", conditions)
 
 
+def _indexed(store: Collection[Any] | Log[Any]) -> frozenset[str]:
+    if isinstance(store, Collection):
+        return frozenset((*store.indexes, *store.unique, store.key, *((store.expires,) if store.expires else ())))
+    return frozenset((*store.indexes, *((store.time,) if store.time else ())))
+
+
 def check_conditions(store: Collection[Any] | Log[Any], where: Iterable[Condition]) -> None:
     """Raise TypeError for a condition on something the store does not index: no engine may answer it by accident."""
-    indexed = {*store.indexes, *((*store.unique, store.key) if isinstance(store, Collection) else ())}
+    indexed = _indexed(store)
     for condition in where:
         if condition.operator == "either":
             check_conditions(store, condition.value)

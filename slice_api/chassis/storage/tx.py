@@ -3,17 +3,21 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from time import time_ns
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from slice_api.chassis.events import EVENTS, Event, record_of
+from slice_api.chassis.events import EVENTS, Event, EventRecord, record_of
 from slice_api.chassis.problems import not_found, precondition_failed
 from slice_api.chassis.storage.pages import Page, PageQuery, decode_cursor, encode_cursor
 from slice_api.chassis.storage.query import Condition, check_conditions
 from slice_api.chassis.storage.stores import Collection, Log
 
 M = TypeVar("M", bound=BaseModel)
+
+MOST_AT_ONCE = 10_000
+"""How many entries or documents one transaction lets go of."""
 
 
 class Taken(Exception):  # noqa: N818 - it reads as what it says: raise Taken(…), except Taken
@@ -35,13 +39,14 @@ class Rows(Protocol):
     """What an engine does inside one running transaction; everything else is the same on every engine and stands in Tx.
 
     `scan` gives rows in order (by the field, then by key; missing values first), starting behind `position`, a pair of
-    field value and key. `read` gives entries with their positions, starting behind `position`.
+    field value and key. `read` gives entries with their positions, starting behind `position`. Positions within a
+    partition are in the order of commits, so that reading on from one misses nothing.
     """
 
     def get(self, collection: Collection[Any], key: str) -> Row | None: ...
     def find(self, collection: Collection[Any], field: str, value: Any) -> Row | None: ...
     def insert(self, collection: Collection[Any], key: str, row: Row) -> None: ...
-    def replace(self, collection: Collection[Any], key: str, row: Row) -> None: ...
+    def replace(self, collection: Collection[Any], key: str, row: Row, held: Row) -> None: ...
     def remove(self, collection: Collection[Any], key: str) -> None: ...
     def scan(
         self,
@@ -53,7 +58,8 @@ class Rows(Protocol):
         limit: int | None,
     ) -> list[Row]: ...
     def count(self, collection: Collection[Any], where: Sequence[Condition]) -> int: ...
-    def append(self, log: Log[Any], partition: str, entry: Any) -> int: ...
+    def sweep(self, collection: Collection[Any], now: datetime) -> int: ...
+    def extend(self, log: Log[Any], partition: str, entries: Sequence[Any]) -> int: ...
     def read(
         self,
         log: Log[Any],
@@ -64,7 +70,8 @@ class Rows(Protocol):
         limit: int,
     ) -> list[tuple[int, Any]]: ...
     def ends(self, log: Log[Any], partition: str) -> tuple[int, int]: ...
-    def trim(self, log: Log[Any], partition: str, keep: int) -> None: ...
+    def trim(self, log: Log[Any], partition: str, keep: int) -> int: ...
+    def expire(self, log: Log[Any], partition: str | None, before: datetime) -> int: ...
     def drop(self, log: Log[Any], partition: str) -> None: ...
     def next_version(self) -> int: ...
 
@@ -83,6 +90,35 @@ class Origin:
     """The key of the first document inserted: where a 201 points its Location."""
     next_cursor: str | None = None
 
+    def mark(self) -> tuple[Any, ...]:
+        """What is known now, for a transaction that may have to run again."""
+        return {**self.seen}, self.created, self.next_cursor
+
+    def restore(self, mark: tuple[Any, ...]) -> None:
+        """Forget what was found out since."""
+        seen, self.created, self.next_cursor = mark
+        self.seen = {**seen}
+
+
+def is_live(collection: Collection[Any], document: Any, now: datetime) -> bool:
+    """Whether a document has not expired."""
+    if collection.expires is None:
+        return True
+    expires_at = getattr(document, collection.expires)
+    return expires_at is None or expires_at > now
+
+
+def version_clock() -> Callable[[], int]:
+    """Gives versions that grow: microseconds since 1970, so that none from before a restart comes again."""
+    last = 0
+
+    def next_version() -> int:
+        nonlocal last
+        last = max(last + 1, time_ns() // 1000)
+        return last
+
+    return next_version
+
 
 def version_tag(version: int) -> str:
     """A version as it stands in an ETag."""
@@ -98,8 +134,8 @@ class Tx:
         self._origin = origin
         self._first_changed: str | None = None
         self._is_matched = False
-        self.emitted: list[str] = []
-        """The topics of the events written."""
+        self.emitted: list[EventRecord] = []
+        """The events to be told; they are written when all else is done."""
 
     # Documents
 
@@ -141,7 +177,7 @@ class Tx:
         if held is None:
             return self.insert(collection, document)
         self._must_match(key, held)
-        self._replace(collection, key, Row(document, self._rows.next_version()))
+        self._replace(collection, key, Row(document, self._version_after(held)), held)
         return document
 
     def update(
@@ -161,7 +197,7 @@ class Tx:
         if changed is row.document:
             self._origin.seen.setdefault(key, row.version)
             return changed
-        self._replace(collection, key, Row(changed, row.version if is_silent else self._rows.next_version()))
+        self._replace(collection, key, Row(changed, row.version if is_silent else self._version_after(row)), row)
         return changed
 
     def pop(self, collection: Collection[M], key: str) -> M | None:
@@ -214,11 +250,20 @@ class Tx:
         """How many documents fit."""
         return self._rows.count(collection, self._demands(collection, where))
 
+    def sweep(self, collection: Collection[Any]) -> int:
+        """Let go of documents that have expired; gives how many went, at most 10,000 at once."""
+        return self._rows.sweep(collection, self.now)
+
     # Logs
 
     def append(self, log: Log[M], entry: M, *, partition: str = "") -> int:
         """Add an entry at the end; gives its position, which grows along the whole log."""
-        return self._rows.append(log, partition, entry)
+        return self._rows.extend(log, partition, (entry,))
+
+    def extend(self, log: Log[M], entries: Sequence[M], *, partition: str = "") -> None:
+        """Add many entries at the end, in their order; cheaper than one by one."""
+        if entries:
+            self._rows.extend(log, partition, entries)
 
     def entries(
         self,
@@ -248,12 +293,21 @@ class Tx:
         return self._rows.read(log, partition, where, False, after, limit)
 
     def ends(self, log: Log[Any], *, partition: str = "") -> tuple[int, int]:
-        """The positions of the oldest and of the newest entry held; (n + 1, n) when none is."""
+        """The positions of the oldest and of the newest entry held; (1, 0) when none is."""
         return self._rows.ends(log, partition)
 
-    def trim(self, log: Log[Any], keep: int, *, partition: str = "") -> None:
-        """Let go of all but the newest `keep` entries."""
-        self._rows.trim(log, partition, keep)
+    def trim(self, log: Log[Any], keep: int, *, partition: str = "") -> int:
+        """Let go of all but the newest `keep` entries, the oldest first; gives how many went.
+
+        At most 10,000 go at once, so that nobody waits long: whoever has more to let go of calls again.
+        """
+        return self._rows.trim(log, partition, keep)
+
+    def expire(self, log: Log[Any], before: datetime, *, partition: str | None = "") -> int:
+        """Let go of the entries whose `time` lies before a moment; None: in every partition. Else as `trim`."""
+        if log.time is None:
+            raise TypeError(f"{log.name} names no time field")
+        return self._rows.expire(log, partition, before)
 
     def drop(self, log: Log[Any], *, partition: str = "") -> None:
         """Let go of a whole partition."""
@@ -266,22 +320,25 @@ class Tx:
 
         `subject` is the key of the object it speaks of; events of one subject are told in order.
         """
-        self._rows.append(EVENTS, "", record_of(event, subject=subject, by=self._origin.by, at=self.now))
-        self.emitted.append(event.topic)
+        self.emitted.append(record_of(event, subject=subject, by=self._origin.by, at=self.now))
 
     # Inside
 
     def finish(self) -> None:
-        """For the engine, before it commits: an If-Match that no write has met yet is held against the first one."""
-        if self._origin.expected is None or self._is_matched or self._first_changed is None:
-            return
-        self._demand(self._first_changed)
+        """For the engine, before it commits: an If-Match that no write has met yet is held against the first one.
+
+        Events are written last, since on some engines whoever writes one holds up the others who want to.
+        """
+        if self._origin.expected is not None and not self._is_matched and self._first_changed is not None:
+            self._demand(self._first_changed)
+        if self.emitted:
+            self._rows.extend(EVENTS, "", self.emitted)
 
     def _live(self, collection: Collection[Any], row: Row | None) -> Row | None:
-        if row is None or collection.expires is None:
-            return row
-        expires_at = getattr(row.document, collection.expires)
-        return None if expires_at is not None and expires_at <= self.now else row
+        return row if row is None or is_live(collection, row.document, self.now) else None
+
+    def _version_after(self, held: Row) -> int:
+        return max(self._rows.next_version(), held.version + 1)
 
     def _clear_expired(self, collection: Collection[Any], key: str, document: Any) -> None:
         if collection.expires is None:
@@ -294,11 +351,11 @@ class Tx:
             if row is not None and self._live(collection, row) is None:
                 self._rows.remove(collection, each)
 
-    def _replace(self, collection: Collection[Any], key: str, row: Row) -> None:
+    def _replace(self, collection: Collection[Any], key: str, row: Row, held: Row) -> None:
         if collection.key_of(row.document) != key:
             raise TypeError(f"an update must not change the key of a {collection.noun}")
         self._clear_expired(collection, key, row.document)
-        self._rows.replace(collection, key, row)
+        self._rows.replace(collection, key, row, held)
         self._origin.seen[key] = row.version
 
     def _must_match(self, key: str, row: Row) -> None:

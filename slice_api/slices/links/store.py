@@ -84,8 +84,7 @@ def visits_of(tx: Tx, slug: str, page: PageQuery) -> Page[Visit]:
 
 def add_visits(tx: Tx, slug: str, visits: list[Visit], *, keep: int) -> None:
     """Add visits to those of a link, and let go of all but the newest `keep`."""
-    for visit in visits[max(0, len(visits) - keep) :]:
-        tx.append(VISITS, visit, partition=slug)
+    tx.extend(VISITS, visits[max(0, len(visits) - keep) :], partition=slug)
     tx.trim(VISITS, keep, partition=slug)
 
 

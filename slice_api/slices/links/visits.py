@@ -22,7 +22,8 @@ def note_visits(tx: Tx, arrivals: Sequence[Arrival], *, keep: int) -> None:
     by_slug: dict[str, list[Arrival]] = defaultdict(list)
     for arrival in arrivals:
         by_slug[arrival.slug].append(arrival)
-    for slug, own in by_slug.items():
+    # In one order, so that processes which note visits of the same links do not stand in each other's way.
+    for slug, own in sorted(by_slug.items()):
         link = tx.get(LINKS, slug)
         if link is not None:
             _note_visits_of(tx, link, [arrival for arrival in own if arrival.link_id == link.id], keep)

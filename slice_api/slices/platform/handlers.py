@@ -67,7 +67,9 @@ async def _is_failing(check: Any) -> bool:
 
 async def read_health(chassis: Chassis) -> Health:
     """Ask storage and every slice with a `health.py` how they are."""
-    checks = {"storage": chassis.storage.check, **{each.name: each.health for each in chassis.slices if each.health}}
+    checks: dict[str, Any] = {"storage": chassis.storage.check}
+    checks |= {"redis": chassis.redis.check} if chassis.redis else {}
+    checks |= {each.name: each.health for each in chassis.slices if each.health}
     results = await asyncio.gather(*(_is_failing(check) for check in checks.values()))
     failing = [name for name, is_failing in zip(checks, results, strict=True) if is_failing]
     chassis.metrics.storage_up.set("storage" not in failing)

@@ -1,0 +1,80 @@
+"""Rate limits that hold across processes without Redis: one row for each key or address, changed by one statement.
+
+Nothing in it is worth keeping, so the databases keep it in ways that cost little: PostgreSQL in an unlogged table,
+SQLite in a file of its own that is not synchronized with the disk.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from time import time
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Dialect, MetaData, Table, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.schema import CreateTable
+
+from slice_api.chassis.rate_limits import MICROSECONDS, Allowance, Seconds, allowance_of, interval_of
+from slice_api.chassis.storage.statements import Binds, Statement, Values, compile_statement
+from slice_api.chassis.storage.tables import TEXT
+
+Fetch = Callable[[Statement, Values], Awaitable[Sequence[Any]]]
+"""Runs a statement by itself and gives its rows."""
+
+RATES_TABLE = "chassis_rates"
+
+
+def _table() -> Table:
+    name, arrival = Column("name", TEXT, primary_key=True), Column("arrival", BigInteger, nullable=False)
+    return Table(RATES_TABLE, MetaData(), name, arrival)
+
+
+def rates_table_sql(dialect: Dialect) -> str:
+    """What makes the table."""
+    table = _table()
+    table._prefixes = ["UNLOGGED"] if dialect.name == "postgresql" else []
+    return str(CreateTable(table, if_not_exists=True).compile(dialect=dialect))
+
+
+class SqlRateLimiter:
+    """Counts for every process on one database; `rate_limits.spend` in SQL."""
+
+    def __init__(self, fetch: Fetch, dialect: Dialect, seconds: Seconds = time) -> None:
+        self._fetch, self._seconds = fetch, seconds
+        self._spend = _spend(dialect)
+        table, binds = _table(), Binds()
+        self._held = compile_statement(
+            select(table.c.arrival).where(table.c.name == binds.next(TEXT)), dialect, is_write=False
+        )
+        gone = delete(table).where(table.c.arrival < Binds().next(BigInteger))
+        self._sweep = compile_statement(gone, dialect, is_write=True)
+
+    async def hit(self, name: str, quota: int, window_seconds: int) -> Allowance:
+        now, interval = self._now(), interval_of(quota, window_seconds)
+        rows = await self._fetch(self._spend, (name, now, interval, now + quota * interval))
+        is_exceeded = not rows
+        rows = rows or await self._fetch(self._held, (name,))
+        arrival = rows[0][0] if rows else now
+        return allowance_of(arrival, now, quota, window_seconds, is_exceeded=is_exceeded)
+
+    async def sweep(self) -> None:
+        """Forget full buckets."""
+        await self._fetch(self._sweep, (self._now(),))
+
+    def _now(self) -> int:
+        return round(self._seconds() * MICROSECONDS)
+
+
+def _spend(dialect: Dialect) -> Statement:
+    """One more request of a name: gives its new arrival time, or nothing where it does not fit.
+
+    The values: name, now, interval, furthest.
+    """
+    is_postgres = dialect.name == "postgresql"
+    larger, smaller = (func.greatest, func.least) if is_postgres else (func.max, func.min)
+    table, binds = _table(), Binds()
+    name, now, interval, furthest = binds.next(TEXT), *(binds.next(BigInteger) for _ in range(3))
+    statement: Any = (postgresql if is_postgres else sqlite).insert(table)
+    arrival = smaller(larger(table.c.arrival, now), furthest) + interval
+    statement = statement.values(name=name, arrival=now + interval).on_conflict_do_update(
+        index_elements=["name"], set_={"arrival": arrival}, where=arrival <= furthest
+    )
+    return compile_statement(statement.returning(table.c.arrival), dialect, is_write=True)
