@@ -1,12 +1,16 @@
 """Run the cases and say which targets hold; the status is 1 when one does not."""
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from tests.load import many_slices
+import uvloop
 
-CASES: Mapping[str, Callable[[], Awaitable[Sequence[bool]]]] = {"slices": many_slices.run}
+from tests.load import many_slices, storage
+
+CASES: Mapping[str, Callable[[], Awaitable[Sequence[bool]]]] = {
+    "slices": many_slices.run,
+    "storage": storage.run,
+}
 
 
 async def _run(names: Sequence[str]) -> bool:
@@ -18,7 +22,7 @@ def main(names: Sequence[str]) -> None:
     unknown = [name for name in names if name not in CASES]
     if unknown:
         sys.exit(f"There is no case {unknown[0]!r}; there are: {', '.join(CASES)}.")
-    sys.exit(0 if asyncio.run(_run(names or list(CASES))) else 1)
+    sys.exit(0 if uvloop.run(_run(names or list(CASES))) else 1)
 
 
 if __name__ == "__main__":
