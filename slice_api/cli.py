@@ -1,4 +1,4 @@
-"""The command line: `python -m slice_api [serve|env]`."""
+"""The command line: `python -m slice_api [serve|env|storage]`."""
 
 import argparse
 import logging
@@ -29,6 +29,7 @@ from slice_api.settings import (
     unknown_variables,
     variables_of,
 )
+from slice_api.storage_commands import add_storage_parser, run_storage_command
 
 _DESCRIPTION = (
     "Slice API: a self-hosted toolbox for small teams. Every setting is a SLICE_* variable; `env` lists them."
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         each.add_argument("--port", type=_port, default=8000, help="the port to listen on (8000; 0: any free one)")
         each.add_argument("--workers", type=int, default=1, help="how many processes share the work (1)")
     commands.add_parser("env", help="print every setting with its default and meaning, as in .env.example")
+    add_storage_parser(commands)
     worker = commands.add_parser("worker")  # without help, it is not listed: `serve` starts it, nobody else
     worker.add_argument("--listening", type=int, action="append", required=True)
     worker.add_argument("--line", type=int, required=True)
@@ -132,6 +134,8 @@ def _run(options: argparse.Namespace) -> None:
     match options.command:
         case "env":
             sys.stdout.write(environment_example())
+        case "storage":
+            sys.exit(run_storage_command(options))
         case "worker":
             work(make_worker_app, listening=options.listening, line=options.line)
         case _:

@@ -44,11 +44,11 @@ def own_valkey() -> Iterator[PrivateValkey]:
 
 @asynccontextmanager
 async def opened(
-    url: str, lines: list[bytes] | None = None, seconds: Seconds = monotonic, timeout: float = PATIENT
+    url: str, lines: list[bytes] | None = None, seconds: Seconds = monotonic, patience: float = PATIENT
 ) -> AsyncIterator[RedisEngine]:
     """An engine as one process has it; its log lines go to `lines`."""
     log = make_logger(make_settings(), ([] if lines is None else lines).append)
-    engine = RedisEngine(url, log, seconds, timeout)
+    engine = RedisEngine(url, log, seconds, patience)
     await engine.open()
     try:
         yield engine
@@ -219,7 +219,7 @@ async def test_a_server_that_hangs_holds_up_a_request_for_half_a_second_and_then
     own_valkey: PrivateValkey,
 ) -> None:
     ticks = Ticks()
-    async with opened(own_valkey.url, seconds=ticks, timeout=TIMEOUT) as engine:
+    async with opened(own_valkey.url, seconds=ticks, patience=TIMEOUT) as engine:
         limiter = RedisRateLimiter(engine, MemoryRateLimiter())
         await limiter.hit("who", 100, HOUR)
         own_valkey.freeze()
@@ -237,7 +237,7 @@ async def test_one_request_finds_out_whether_redis_is_back_and_the_others_do_not
     own_valkey: PrivateValkey,
 ) -> None:
     ticks = Ticks()
-    async with opened(own_valkey.url, seconds=ticks, timeout=TIMEOUT) as engine:
+    async with opened(own_valkey.url, seconds=ticks, patience=TIMEOUT) as engine:
         limiter = RedisRateLimiter(engine, MemoryRateLimiter())
         own_valkey.freeze()
         await limiter.hit("who", 100, HOUR)
@@ -355,7 +355,7 @@ async def test_a_listener_notices_a_server_that_has_gone_without_a_word(
 ) -> None:
     monkeypatch.setattr("slice_api.chassis.redis._QUIET_SECONDS", 0.1)
     lines: list[bytes] = []
-    async with opened(own_valkey.url, lines, timeout=TIMEOUT) as engine, listening(engine) as listener:
+    async with opened(own_valkey.url, lines, patience=TIMEOUT) as engine, listening(engine) as listener:
         await asyncio.sleep(0.5)
         assert listener.count == 0  # it asked and was answered
         own_valkey.freeze()

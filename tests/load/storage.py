@@ -10,6 +10,7 @@ import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -127,7 +128,7 @@ async def dict_works() -> AsyncIterator[Works]:
         rows[key] = counted(rows[key])
 
     async def page(_: int) -> Any:
-        return list(rows.values())[-PAGE:]
+        return list(islice(reversed(rows.values()), PAGE))
 
     yield Works(get, insert, update, page)
 

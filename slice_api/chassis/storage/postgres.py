@@ -16,7 +16,6 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import asyncpg
 from pydantic import BaseModel
-from sqlalchemy import make_url
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.util.concurrency import await_only, greenlet_spawn
 
@@ -32,6 +31,7 @@ from slice_api.chassis.storage.schema import STORES_TABLE, Schema
 from slice_api.chassis.storage.sql import CHANNEL, Clash, SqlRows, document_in, make_statements
 from slice_api.chassis.storage.statements import Statement, Statements, Values
 from slice_api.chassis.storage.stores import Collection, Store
+from slice_api.chassis.storage.tables import parsed_url
 from slice_api.chassis.storage.tx import Origin, Tx, version_clock
 from slice_api.settings import SettingsError
 
@@ -103,7 +103,7 @@ def _code_of(fn: Callable[..., Any]) -> Any:
 
 def options_in(url: str) -> tuple[str, int]:
     """The address for asyncpg and the size of the pool; raises SettingsError."""
-    parsed = make_url(url)
+    parsed = parsed_url(url)
     size = str(parsed.query.get("pool_size", _POOL_SIZE))
     if not size.isdecimal() or int(size) < 1:
         raise SettingsError("SLICE_STORAGE_URL: pool_size must be a number, 1 or more.")
@@ -192,7 +192,7 @@ class PostgresStorage:
 
     def __init__(self, url: str, clock: Clock) -> None:
         self._dsn, self._pool_size = options_in(url)
-        self.place = make_url(url).render_as_string(hide_password=True)
+        self.place = parsed_url(url).render_as_string(hide_password=True)
         self._clock = clock
         self._pool: Pool | None = None
         self._stores: Sequence[Store] = ()
@@ -207,12 +207,12 @@ class PostgresStorage:
         self._stores, self._statements = stores, make_statements(stores, dialect())
         try:
             connection = await connect(self._dsn, _START_PATIENCE_SECONDS)
+            try:
+                await self._bring_up(connection, tell)
+            finally:
+                connection.terminate()
         except (*_LOST, asyncpg.PostgresError, ValueError) as error:
             raise SettingsError(f"SLICE_STORAGE_URL: {self.place} cannot be used: {_told(error)}") from error
-        try:
-            await self._bring_up(connection, tell)
-        finally:
-            await connection.close()
         self._pool = Pool(self._dsn, self._pool_size)
 
     async def _bring_up(self, connection: Connection, tell: Tell) -> None:

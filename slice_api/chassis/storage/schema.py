@@ -37,6 +37,8 @@ _BATCH, _NONE = literal_column("500", Integer), literal_column("0", Integer)
 _TOLD_EVERY = 10_000
 
 STORES_TABLE = "chassis_stores"
+COPY_TABLE = "chassis_copy"
+"""How far a copy into the database has come; gone when it is done."""
 
 
 class Shape(NamedTuple):
@@ -70,7 +72,7 @@ class Schema:
 
     def recorded(self) -> Mapping[str, Shape]:
         """The shapes that the database's columns were made from; nothing in an empty one."""
-        if STORES_TABLE not in self._tables():
+        if STORES_TABLE not in self.tables():
             return {}
         statement = self._sql(select(self._shapes.c.name, self._shapes.c.shape))
         return {name: Shape(**json.loads(shape)) for name, shape in self._execute(statement, ())}
@@ -79,7 +81,12 @@ class Schema:
         """Whether there is nothing to do."""
         recorded = self.recorded()
         wanted = {name: shape_of(own.store) for name, own in self._statements.items()}
-        return STORES_TABLE in self._tables() and all(recorded.get(name) == shape for name, shape in wanted.items())
+        tables = self.tables()
+        if COPY_TABLE in tables:
+            raise SettingsError(
+                "SLICE_STORAGE_URL: a copy into this database is not finished; run `storage copy` again."
+            )
+        return STORES_TABLE in tables and all(recorded.get(name) == shape for name, shape in wanted.items())
 
     def differences(self) -> list[str]:
         """What a start would change, in words."""
@@ -94,7 +101,7 @@ class Schema:
         left = sorted(name for name in recorded if name not in known)
         return [*found, *(f"{name}: no slice that is loaded keeps this; it stays as it is" for name in left)]
 
-    def _tables(self) -> set[str]:
+    def tables(self) -> set[str]:
         here = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
         return {name for (name,) in self._execute(here if self._is_postgres else "SELECT name FROM sqlite_master", ())}
 
@@ -217,19 +224,19 @@ class Schema:
 
     def documents(self, own: Statements) -> Iterable[tuple[Any, Any]]:
         """Every document of a store with its key (position, for a log), a few at a time."""
-        for at, body, model in self.bodies(own):
+        for at, body, model in self.rows(own, "body", "model"):
             yield at, decode(own.store, at, body, model)
 
-    def bodies(self, own: Statements) -> Iterable[tuple[Any, str, int]]:
-        """Every row of a store as it lies there: key (or position), body and the version of the model."""
+    def rows(self, own: Statements, *names: str, after: Any = None) -> Iterable[Sequence[Any]]:
+        """Every row of a store as it lies there, in order, a few at a time: key (or position), then these columns."""
         key, binds = own.key_column, Binds()
-        first = select(key, own.table.c.body, own.table.c.model).order_by(key).limit(_BATCH).offset(_NONE)
+        first = select(key, *(own.table.c[name] for name in names)).order_by(key).limit(_BATCH).offset(_NONE)
         start = compile_statement(first, self._dialect, is_write=False)
         rest = compile_statement(first.where(key > binds.next(key.type)), self._dialect, is_write=False)
-        rows = self._execute(start.text, start.arrange(()))
+        rows = self._execute(rest.text, (after,)) if after is not None else self._execute(start.text, ())
         while rows:
             yield from rows
-            rows = self._execute(rest.text, rest.arrange((rows[-1][0],)))
+            rows = self._execute(rest.text, (rows[-1][0],))
 
     def _record(self, name: str, shape: Shape, *, is_new: bool) -> None:
         binds = Binds()

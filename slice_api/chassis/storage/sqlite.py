@@ -14,7 +14,6 @@ from time import monotonic
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from pydantic import BaseModel
-from sqlalchemy import make_url
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 from slice_api.chassis.clock import Clock
@@ -28,6 +27,7 @@ from slice_api.chassis.storage.schema import STORES_TABLE, Schema
 from slice_api.chassis.storage.sql import Clash, SqlRows, document_in, make_statements
 from slice_api.chassis.storage.statements import Statement, Statements, Values
 from slice_api.chassis.storage.stores import Collection, Store
+from slice_api.chassis.storage.tables import parsed_url
 from slice_api.chassis.storage.tx import Origin, Tx, version_clock
 from slice_api.settings import SettingsError
 
@@ -63,7 +63,7 @@ def dialect() -> SQLiteDialect:
 
 def path_in(url: str) -> tuple[Path, str]:
     """The file of a storage URL and how durable its commits are; raises SettingsError."""
-    parsed = make_url(url)
+    parsed = parsed_url(url)
     if parsed.host or not parsed.database or parsed.database == ":memory:":
         raise SettingsError(
             "SLICE_STORAGE_URL: write sqlite:///data.db for a file here, sqlite:////var/lib/data.db for one elsewhere."

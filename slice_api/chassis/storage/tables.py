@@ -10,6 +10,7 @@ from hashlib import blake2b
 from typing import Any
 
 from sqlalchemy import (
+    URL,
     BigInteger,
     Column,
     Double,
@@ -21,13 +22,16 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    make_url,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.types import TypeEngine
 
 from slice_api.chassis.storage import columns
 from slice_api.chassis.storage.columns import Kind, columns_of, has_search
 from slice_api.chassis.storage.stores import Collection, Store
+from slice_api.settings import SettingsError
 
 TEXT: TypeEngine[Any] = Text().with_variant(Text(collation="C"), "postgresql")
 LIST: TypeEngine[Any] = Text().with_variant(ARRAY(Text), "postgresql")
@@ -58,6 +62,14 @@ def _fitting(name: str) -> str:
     if len(raw) <= _LONGEST_NAME:
         return name
     return f"{raw[:50].decode(errors='ignore')}_{blake2b(raw, digest_size=5).hexdigest()}"
+
+
+def parsed_url(url: str) -> URL:
+    """A storage URL in its parts; raises SettingsError for what is none."""
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise SettingsError("SLICE_STORAGE_URL: this is no URL; write sqlite:///data.db or postgresql://…") from error
 
 
 def column_name(field: str) -> str:
