@@ -23,6 +23,7 @@ from slice_api.chassis.problems import (
     unsupported_media_type,
 )
 from slice_api.chassis.rate_limits import rate_headers
+from slice_api.chassis.storage.faults import StorageAway
 
 JSON_TYPE = "application/json"
 PATCH_TYPES = ("application/merge-patch+json", JSON_TYPE)
@@ -57,6 +58,8 @@ async def _identify(target: Target, exchange: Exchange, scope: Scope) -> None:
         return
     try:
         exchange.caller = await authenticate(exchange, scope)
+    except StorageAway:
+        raise
     except Problem:
         await _spend(target, exchange)
         raise

@@ -465,10 +465,14 @@ class StorageMachine(RuleBasedStateMachine):
             assert behind == found[at + 1 :]
 
 
+EXAMPLES = {"memory": 80, "sqlite": 50, "postgresql": 15}
+"""How many runs to try; a step takes the databases longer."""
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_any_run_of_transactions_shows_what_a_plain_storage_would(engine: str) -> None:
     class Machine(StorageMachine):
         def __init__(self) -> None:
             super().__init__(engine)
 
-    run_state_machine_as_test(Machine, settings=settings(STEADY, max_examples=80, stateful_step_count=20))
+    run_state_machine_as_test(Machine, settings=settings(STEADY, max_examples=EXAMPLES[engine], stateful_step_count=20))

@@ -105,9 +105,16 @@ def inode_of(server_port: int, client_port: int) -> str:
     return next(row[9] for row in rows if row[1:3] == ends)
 
 
+def link_of(descriptor: Path) -> str:
+    """What an open file is; nothing when it has just been closed, or its process has ended."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return os.readlink(descriptor)
+    return ""
+
+
 def holds(pid: int, link: str) -> bool:
-    with suppress(FileNotFoundError):
-        return any(os.readlink(each) == link for each in Path(f"/proc/{pid}/fd").iterdir())
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return link in {link_of(each) for each in Path(f"/proc/{pid}/fd").iterdir()}
     return False
 
 

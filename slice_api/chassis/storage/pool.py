@@ -71,10 +71,12 @@ class Pool:
 
     def _give_back(self, connection: Connection) -> None:
         self._room.release()
+        if connection.is_closed():
+            return
         if self._is_closed or connection.is_in_transaction():
             connection.terminate()
-        if not connection.is_closed():
-            self._free.append(_Free(connection, monotonic()))
+            return
+        self._free.append(_Free(connection, monotonic()))
 
     async def close_idle(self, seconds: float) -> None:
         """Close the connections that nobody has needed for so long."""

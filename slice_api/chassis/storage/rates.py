@@ -12,7 +12,8 @@ from sqlalchemy import BigInteger, Column, Dialect, MetaData, Table, delete, fun
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 
-from slice_api.chassis.rate_limits import MICROSECONDS, Allowance, Seconds, allowance_of, interval_of
+from slice_api.chassis.rate_limits import MICROSECONDS, Allowance, RateLimiter, Seconds, allowance_of, interval_of
+from slice_api.chassis.storage.faults import StorageAway
 from slice_api.chassis.storage.statements import Binds, Statement, Values, compile_statement
 from slice_api.chassis.storage.tables import TEXT
 
@@ -35,10 +36,15 @@ def rates_table_sql(dialect: Dialect) -> str:
 
 
 class SqlRateLimiter:
-    """Counts for every process on one database; `rate_limits.spend` in SQL."""
+    """Counts for every process on one database; `rate_limits.spend` in SQL.
 
-    def __init__(self, fetch: Fetch, dialect: Dialect, seconds: Seconds = time) -> None:
-        self._fetch, self._seconds = fetch, seconds
+    `fallback` counts while that cannot be written to, so that a full disk does not keep people from reading.
+    """
+
+    def __init__(
+        self, fetch: Fetch, dialect: Dialect, seconds: Seconds = time, fallback: RateLimiter | None = None
+    ) -> None:
+        self._fetch, self._seconds, self._fallback = fetch, seconds, fallback
         self._spend = _spend(dialect)
         table, binds = _table(), Binds()
         self._held = compile_statement(
@@ -48,6 +54,14 @@ class SqlRateLimiter:
         self._sweep = compile_statement(gone, dialect, is_write=True)
 
     async def hit(self, name: str, quota: int, window_seconds: int) -> Allowance:
+        try:
+            return await self._hit(name, quota, window_seconds)
+        except StorageAway:
+            if self._fallback is None:
+                raise
+            return await self._fallback.hit(name, quota, window_seconds)
+
+    async def _hit(self, name: str, quota: int, window_seconds: int) -> Allowance:
         now, interval = self._now(), interval_of(quota, window_seconds)
         rows = await self._fetch(self._spend, (name, now, interval, now + quota * interval))
         is_exceeded = not rows

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from random import uniform
-from time import monotonic
+from time import monotonic, time_ns
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from pydantic import BaseModel
@@ -18,7 +18,7 @@ from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 from slice_api.chassis.clock import Clock
 from slice_api.chassis.events import EventRecord
-from slice_api.chassis.rate_limits import RateLimiter
+from slice_api.chassis.rate_limits import MemoryRateLimiter, RateLimiter
 from slice_api.chassis.signals import wait_for
 from slice_api.chassis.storage.database import sweep_all
 from slice_api.chassis.storage.faults import StorageAway, Tell, silent
@@ -49,6 +49,12 @@ _AWAY_CODES = frozenset({
     sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_PERM, sqlite3.SQLITE_PROTOCOL,
 })  # fmt: skip
+
+_BROKEN_CODES = frozenset({
+    sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ,
+})  # fmt: skip
+"""What a new connection may cure."""
 
 
 def _code(error: sqlite3.Error) -> int:
@@ -126,9 +132,9 @@ class SqliteStorage:
     async def open(self, stores: Sequence[Store], tell: Tell = silent) -> None:
         self._stores, self._statements = stores, make_statements(stores, dialect())
         try:
-            self._connect(mode="rwc")
+            await self._patiently(lambda: self._connect(mode="rwc"), _START_PATIENCE_SECONDS)
             await self._bring_up(tell)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, StorageAway) as error:
             await self.close()
             hint = "does its folder exist, and may this user write there?"
             raise SettingsError(f"SLICE_STORAGE_URL: {self.path} cannot be used ({error}); {hint}") from error
@@ -161,7 +167,7 @@ class SqliteStorage:
                 self._live().rollback()
                 raise
 
-        if not schema.is_current():
+        if not await self._patiently(schema.is_current, _START_PATIENCE_SECONDS):
             await self._patiently(attempt, _START_PATIENCE_SECONDS)
 
     async def close(self) -> None:
@@ -233,7 +239,7 @@ class SqliteStorage:
         if _code(error) not in _AWAY_CODES:
             return error
         self._fault = f"{self.path}: {error}"
-        if _code(error) != sqlite3.SQLITE_FULL:
+        if error.sqlite_errorcode in _BROKEN_CODES:
             self._give_up_connection()
         return StorageAway(self._fault)
 
@@ -265,7 +271,8 @@ class SqliteStorage:
             await self._patiently(self._try_to_write, _PATIENCE_SECONDS)
 
     def _try_to_write(self) -> None:
-        self._execute(f"UPDATE {STORES_TABLE} SET shape = shape", ())  # noqa: S608 - a name of ours
+        # A number that SQLite keeps for applications; what does not change would not be written.
+        self._execute(f"PRAGMA user_version = {time_ns() % 2**31}", ())
         self._fault = None
 
     async def listen(self, notify: Callable[[], None], closing: asyncio.Event) -> None:
@@ -280,12 +287,18 @@ class SqliteStorage:
             await wait_for(closing, _LOOK_SECONDS)
 
     def rate_limiter(self) -> RateLimiter:
-        return SqlRateLimiter(self._fetch_rates, dialect())
+        return SqlRateLimiter(self._fetch_rates, dialect(), fallback=MemoryRateLimiter())
 
     async def _fetch_rates(self, statement: Statement, values: Values) -> Sequence[Any]:
-        return await self._patiently(
-            lambda: self._rates().execute(statement.text, statement.arrange(values)).fetchall(), _PATIENCE_SECONDS
-        )
+        def attempt() -> Sequence[Any]:
+            try:
+                return self._rates().execute(statement.text, statement.arrange(values)).fetchall()
+            except sqlite3.Error as error:
+                if _code(error) in _BUSY_CODES:
+                    raise
+                raise StorageAway(f"limits: {error}") from error
+
+        return await self._patiently(attempt, _PATIENCE_SECONDS)
 
     def _rates(self) -> sqlite3.Connection:
         """A file beside the other, in which a commit costs nothing."""
@@ -300,5 +313,6 @@ class SqliteStorage:
 
     async def sweep(self) -> int:
         if self._rates_connection is not None:
-            await SqlRateLimiter(self._fetch_rates, dialect()).sweep()
+            with suppress(StorageAway):
+                await SqlRateLimiter(self._fetch_rates, dialect()).sweep()
         return await sweep_all(self, self._stores)

@@ -69,7 +69,7 @@ def parsed_url(url: str) -> URL:
     try:
         return make_url(url)
     except (ArgumentError, ValueError) as error:
-        raise SettingsError("SLICE_STORAGE_URL: this is no URL; write sqlite:///data.db or postgresql://…") from error
+        raise SettingsError(f"SLICE_STORAGE_URL: {error}; write sqlite:///data.db or postgresql://…") from error
 
 
 def column_name(field: str) -> str:
