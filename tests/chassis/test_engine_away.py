@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import asyncpg
 import httpx
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from slice_api.chassis.clock import system_clock
@@ -37,6 +38,9 @@ EVERY_SLICE = (
 )
 """The product with the example slices, so that no slice of its own is needed but the one that tells how it is."""
 
+SEVERAL = ("-m", "tests.chassis.example_workers")
+"""The example slices in two processes."""
+
 ANSWER_SECONDS = 2.0
 BACK_SECONDS = 5.0
 SLACK_SECONDS = 1.0
@@ -45,6 +49,9 @@ LONGEST_SLACK_SECONDS = 5.0
 
 SHARED_MEMORY_BYTES = 32 * 1024
 """The smallest file that SQLite needs to read in write-ahead mode; all its others are larger here."""
+
+START_SECONDS = 8.0
+"""Longer than a worker takes to open its storage, or to give it up."""
 
 AT_ONCE = 30
 IN_A_ROW = 3
@@ -139,12 +146,13 @@ def must_be_in_time(found: Sequence[Timed]) -> None:
 
 
 @contextmanager
-def service_on(url: str, folder: Path) -> Iterator[Service]:
+def service_on(url: str, folder: Path, arguments: Sequence[str] = EVERY_SLICE) -> Iterator[Service]:
     """A service on a storage, in a folder of its own."""
-    variables = {"SLICE_STORAGE_URL": url, "SLICE_ADMIN_KEY": ADMIN_KEY, "SLICE_RATE_LIMIT": "1000000/hour"}
     limits = httpx.Limits(max_connections=None)
     with (
-        served(folder, EVERY_SLICE, **variables) as server,
+        served(
+            folder, arguments, SLICE_STORAGE_URL=url, SLICE_ADMIN_KEY=ADMIN_KEY, SLICE_RATE_LIMIT="1000000/hour"
+        ) as server,
         httpx.Client(
             base_url=server.url,
             headers={"X-API-Key": ADMIN_KEY},
@@ -369,6 +377,24 @@ def test_a_file_that_is_moved_away_is_not_written_until_it_is_back(tmp_path: Pat
     file_must_be_sound(file)
 
 
+def test_a_worker_that_starts_while_the_file_is_away_makes_no_empty_one(tmp_path: Path) -> None:
+    """It would be taken for the file, and everything in that for gone."""
+    file, elsewhere = file_in(tmp_path), tmp_path / "elsewhere.db"
+    with service_on(f"sqlite:///{file}", tmp_path, SEVERAL) as service:
+        service.must_make(3)
+        file.rename(elsewhere)
+        psutil.Process(service.server.process.pid).children()[0].kill()
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end and not file.exists():
+            time.sleep(0.02)
+        assert not file.exists()
+        elsewhere.rename(file)
+        until(lambda: service.make().answer.status_code == 201, END_SECONDS)
+        service.must_hold_all()
+        service.server.stop()
+    file_must_be_sound(file)
+
+
 def test_a_file_that_is_replaced_by_a_copy_is_written_on(tmp_path: Path) -> None:
     """As when a backup is put back while the service runs: what comes after goes into the file that is there now."""
     file, copy = file_in(tmp_path), tmp_path / "copy.db"
@@ -429,9 +455,9 @@ async def said_of(url: str) -> str:
         ("sqlite://data.db", "sqlite:///data.db"),
         ("sqlite:///:memory:", "sqlite:///data.db"),
         ("sqlite:///data.db?mode=ro", "synchronous"),
-        ("postgresql:", "postgresql://user"),
-        ("postgresql://localhost:many/data", "postgresql://user"),
-        (f"postgresql://localhost:{PASSWORD}/data", "postgresql://user"),
+        ("postgresql:", "postgresql://"),
+        ("postgresql://localhost:many/data", "postgresql://"),
+        (f"postgresql://somebody:p@rt:{PASSWORD}@localhost/data", "postgresql://"),
         ("postgresql://localhost/data?pool_size=0", "pool_size"),
         ("postgresql://localhost/data?pool_size=many", "pool_size"),
     ],
@@ -450,7 +476,7 @@ async def test_a_file_that_cannot_be_opened_is_told_in_a_line(tmp_path: Path) ->
 
 def test_a_start_without_storage_says_one_line_and_ends(tmp_path: Path) -> None:
     assert "mysql" in refusal(tmp_path, "mysql://somebody@localhost/data")
-    assert "postgresql://user" in refusal(tmp_path, "postgresql://localhost:many/data")
+    assert "postgresql://" in refusal(tmp_path, "postgresql://localhost:many/data")
     assert "no_such_folder" in refusal(tmp_path, f"sqlite:///{tmp_path}/no_such_folder/data.db")
     (tmp_path / "text.db").write_text("no database " * 100)
     assert "text.db" in refusal(tmp_path, f"sqlite:///{tmp_path}/text.db")
