@@ -98,11 +98,11 @@ def until_replaced(server: Server, gone: int) -> set[int]:
 # Requests
 
 
-def inode_of(server_port: int, client_port: int) -> str:
-    """The server's end of a connection, as the kernel names it."""
+def inode_of(server_port: int, client_port: int) -> str | None:
+    """The server's end of a connection, as the kernel names it; None when it was closed, as idle ones are."""
     ends = [f"0100007F:{port:04X}" for port in (server_port, client_port)]
     rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines())
-    return next(row[9] for row in rows if row[1:3] == ends)
+    return next((row[9] for row in rows if row[1:3] == ends), None)
 
 
 def link_of(descriptor: Path) -> str:
@@ -118,11 +118,11 @@ def holds(pid: int, link: str) -> bool:
     return False
 
 
-def answerer(server: Server, answer: httpx.Response) -> int:
-    """The worker that holds the connection an answer has come over."""
+def answerer(server: Server, answer: httpx.Response) -> int | None:
+    """The worker that holds the connection an answer has come over; None when nobody does any more."""
     client_port = answer.extensions["network_stream"].get_extra_info("client_addr")[1]
     link = f"socket:[{inode_of(port_of(server), client_port)}]"
-    return next(pid for pid in workers_of(server) if holds(pid, link))
+    return next((pid for pid in workers_of(server) if holds(pid, link)), None)
 
 
 @contextmanager
@@ -146,12 +146,15 @@ def opened_by_all(
 ) -> list[httpx.Response]:
     """Answers that have begun, at least one by each of the workers: whoever is quickest takes a connection."""
     answers: list[httpx.Response] = []
+    seen: set[int | None] = set()
 
     def have_all_a_part() -> bool:
         # Several at once, so that one worker is not quick enough for all of them.
         with ThreadPoolExecutor(8) as pool:
-            answers.extend(pool.map(stack.enter_context, [opened(server, path, key) for _ in range(8)]))
-        return {answerer(server, each) for each in answers} >= workers
+            latest = list(pool.map(stack.enter_context, [opened(server, path, key) for _ in range(8)]))
+        answers.extend(latest)
+        seen.update(answerer(server, each) for each in latest)
+        return seen >= workers
 
     until(have_all_a_part)
     return answers

@@ -104,8 +104,9 @@ class _Turn:
             self._connection.execute("COMMIT")
 
     def roll_back(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+        with suppress(sqlite3.ProgrammingError):  # it was given up, which has taken everything back
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
 
 class SqliteStorage:
@@ -120,7 +121,8 @@ class SqliteStorage:
         self._clock = clock
         self._connection: sqlite3.Connection | None = None
         self._rates_connection: sqlite3.Connection | None = None
-        self._inode = 0
+        self._wal = self.path.with_name(f"{self.path.name}-wal")
+        self._inode, self._wal_inode = 0, 0
         self._stores: Sequence[Store] = ()
         self._statements: Mapping[str, Statements] = {}
         self._next_version = version_clock()
@@ -131,6 +133,11 @@ class SqliteStorage:
 
     async def open(self, stores: Sequence[Store], tell: Tell = silent) -> None:
         self._stores, self._statements = stores, make_statements(stores, dialect())
+        if self._wal.exists() and not self.path.exists():
+            raise SettingsError(
+                f"SLICE_STORAGE_URL: {self.path} is gone, but {self._wal.name}, which belongs to it, is there; "
+                "put it back, or delete that too."
+            )
         try:
             await self._patiently(lambda: self._connect(mode="rwc"), _START_PATIENCE_SECONDS)
             await self._bring_up(tell)
@@ -149,10 +156,12 @@ class SqliteStorage:
             connection.execute("PRAGMA journal_mode = wal")
             connection.execute(f"PRAGMA synchronous = {self._durability}")
             connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
+            connection.execute("SELECT name FROM sqlite_master LIMIT 1").fetchall()  # which makes the file -wal
         except sqlite3.Error:
             connection.close()
             raise
         self._connection, self._inode = connection, self.path.stat().st_ino
+        self._wal_inode = self._wal.stat().st_ino if self._wal.exists() else 0
         return connection
 
     async def _bring_up(self, tell: Tell) -> None:
@@ -255,8 +264,16 @@ class SqliteStorage:
         except OSError as error:
             raise StorageAway(f"{self.path} is gone: {error}") from error
         if inode != self._inode:
+            self._set_wal_aside()
             self._give_up_connection()
             raise StorageAway(f"{self.path} was replaced by another file, which is opened now")
+
+    def _set_wal_aside(self) -> None:
+        """What belongs to the file that was replaced: read together with another it would destroy that."""
+        with suppress(OSError):
+            if self._wal.stat().st_ino == self._wal_inode:
+                self._wal.rename(f"{self._wal}.replaced")
+                self.path.with_name(f"{self.path.name}-shm").unlink(missing_ok=True)
 
     # Watching
 

@@ -68,8 +68,8 @@ def parsed_url(url: str) -> URL:
     """A storage URL in its parts; raises SettingsError for what is none."""
     try:
         return make_url(url)
-    except (ArgumentError, ValueError) as error:
-        raise SettingsError(f"SLICE_STORAGE_URL: {error}; write sqlite:///data.db or postgresql://…") from error
+    except (ArgumentError, ValueError):
+        raise SettingsError("SLICE_STORAGE_URL cannot be read; write sqlite:///data.db or postgresql://…") from None
 
 
 def column_name(field: str) -> str:
