@@ -15,7 +15,7 @@ from slice_api.chassis.assembly import Chassis
 from slice_api.chassis.discovery import DiscoveryError, find_slices, slice_folders
 from slice_api.chassis.logs import StandardLogHandler
 from slice_api.chassis.storage.engines import is_in_memory
-from slice_api.chassis.storage.faults import StorageAway
+from slice_api.chassis.storage.faults import StorageAway, Unreadable
 from slice_api.main import create_app
 from slice_api.serving import serve, supervise, work
 from slice_api.settings import (
@@ -153,5 +153,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(str(error))
     except StorageAway as error:
         sys.exit(f"Storage cannot be used: {error}")
+    except Unreadable as error:
+        told = f"{error.store.name}: {error.key!r} cannot be read, so nothing more is done"
+        sys.exit(f"{told}; `python -m slice_api storage check` says what is wrong with it.")
     except ValidationError as error:
         sys.exit("\n  ".join(("The settings do not fit:", *setting_faults(error, PREFIX))))

@@ -2,30 +2,30 @@
 
 import argparse
 import asyncio
-import os
-import sqlite3
+import signal
 import sys
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.util.concurrency import greenlet_spawn
 
 from slice_api.chassis.assembly import OWN_STORES
+from slice_api.chassis.caches import LIVES
 from slice_api.chassis.discovery import find_slices
-from slice_api.chassis.storage.faults import Unreadable
-from slice_api.chassis.storage.inspection import inspect
-from slice_api.chassis.storage.raw import raw_connection, shown
+from slice_api.chassis.storage.backups import back_up
+from slice_api.chassis.storage.inspection import Findings, inspect
+from slice_api.chassis.storage.raw import Mode, raw_connection, shown
 from slice_api.chassis.storage.schema import STORES_TABLE, Schema
 from slice_api.chassis.storage.sql import make_statements
-from slice_api.chassis.storage.sqlite import path_in
 from slice_api.chassis.storage.stores import Store
 from slice_api.chassis.storage.transfer import Transfer
 from slice_api.settings import Settings, SettingsError
 
 _URL_HELP = "the database (SLICE_STORAGE_URL)"
 _COPY_HELP = "move everything into another, empty database; started again, it goes on where it was"
-_COPY_NOTE = "What the service writes to the source during the copy may be missed: stop it first."
+_COPY_NOTE = "What the service writes meanwhile may be missed: stop it first, or copy again into an empty database."
+_REINDEX_NOTE = "The service waits meanwhile, and refuses what it cannot do in time: stop it first if there is much."
 
 
 def add_storage_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -34,7 +34,10 @@ def add_storage_parser(commands: "argparse._SubParsersAction[argparse.ArgumentPa
     storage = parser.add_subparsers(dest="storage_command", metavar="COMMAND", required=True)
     check = storage.add_parser("check", help="tell what does not fit this version, and change nothing")
     check.add_argument("url", nargs="?", help=_URL_HELP)
-    reindex = storage.add_parser("reindex", help="make every index column anew from its document")
+    reindex_help = "make every index column anew from its document"
+    reindex = storage.add_parser(
+        "reindex", help=reindex_help, description=f"{reindex_help.capitalize()}. {_REINDEX_NOTE}"
+    )
     reindex.add_argument("url", nargs="?", help=_URL_HELP)
     copy = storage.add_parser("copy", help=_COPY_HELP, description=f"{_COPY_HELP.capitalize()}. {_COPY_NOTE}")
     copy.add_argument("source", metavar="FROM", help="a storage URL, such as sqlite:///data.db")
@@ -46,19 +49,32 @@ def add_storage_parser(commands: "argparse._SubParsersAction[argparse.ArgumentPa
 
 
 def run_storage_command(options: argparse.Namespace) -> int:
-    """Run one of them; gives the exit status. Raises SettingsError for what cannot be."""
+    """Run one of them; gives the exit status. Raises SettingsError for what cannot be, and Unreadable."""
+    match options.storage_command:
+        case "check":
+            return _run(_check(_url(options.url)))
+        case "reindex":
+            return _run(_reindex(_url(options.url)))
+        case "copy":
+            return _run(_copy(options.source, options.target))
+        case _:
+            # A service that starts from a backup must not believe a cache that knows what came after it.
+            size = back_up(_url(options.url), options.file, is_replacing=options.force, without=(LIVES.name,))
+            _say(f"{options.file}: {size:,} bytes, checked; use it as sqlite:///{options.file}")
+            return 0
+
+
+def _run(work: Coroutine[Any, Any, int]) -> int:
+    """Run to the end, or to Ctrl-C: asyncio would wait for the next answer of the loop, which SQLite never asks."""
+    held = signal.signal(signal.SIGINT, _interrupt)
     try:
-        match options.storage_command:
-            case "check":
-                return asyncio.run(_check(_url(options.url)))
-            case "reindex":
-                return asyncio.run(_reindex(_url(options.url)))
-            case "copy":
-                return asyncio.run(_copy(options.source, options.target))
-            case _:
-                return _back_up(_url(options.url), options.file, is_replacing=options.force)
-    except Unreadable as error:
-        raise SettingsError(str(error)) from error
+        return asyncio.run(work)
+    finally:
+        signal.signal(signal.SIGINT, held)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _say(text: str) -> None:
@@ -73,19 +89,28 @@ def _url(given: str | None) -> str:
     return given or Settings().storage_url
 
 
-def _stores() -> Sequence[Store]:
-    return [*OWN_STORES, *(store for each in find_slices(("slice_api.slices",)) for store in each.stores)]
+def _stores(disabled: Sequence[str] = ()) -> Sequence[Store]:
+    return [*OWN_STORES, *(store for each in find_slices(("slice_api.slices",), disabled) for store in each.stores)]
 
 
 async def _check(url: str) -> int:
-    async with raw_connection(url, "read") as raw:
-        findings = await greenlet_spawn(raw.in_snapshot, lambda: inspect(raw, _stores()))
+    stores = _stores(Settings().disabled)
+    findings, is_steady = await _inspected(url, "look", stores)
+    if not is_steady:
+        # A file that nobody had open has been opened meanwhile.
+        findings, _ = await _inspected(url, "read", stores)
     for line in findings.counts:
         _say(line)
     for line in findings.faults:
         _say(f"! {line}")
     _say("Everything fits." if not findings.faults else f"{len(findings.faults)} lines tell what does not fit.")
     return 1 if findings.faults else 0
+
+
+async def _inspected(url: str, mode: Mode, stores: Sequence[Store]) -> tuple[Findings, bool]:
+    """What is to be said of a database, and whether it was looked at as of one moment."""
+    async with raw_connection(url, mode) as raw:
+        return await greenlet_spawn(raw.in_snapshot, lambda: inspect(raw, stores)), raw.is_steady()
 
 
 async def _reindex(url: str) -> int:
@@ -110,37 +135,3 @@ async def _copy(source: str, target: str) -> int:
         _say(f"{name}: {count:,}")
     _say(f"Copied {sum(copied.values()):,} rows from {shown(source)} to {shown(target)}.")
     return 0
-
-
-def _back_up(url: str, file: Path, *, is_replacing: bool) -> int:
-    if url.startswith("postgres"):
-        raise SettingsError("PostgreSQL has its own tools for this: pg_dump, or continuous archiving.")
-    if not url.startswith("sqlite:"):
-        raise SettingsError(f"{url or 'memory'} has no file to back up.")
-    path, _ = path_in(url)
-    if not path.exists():
-        raise SettingsError(f"{path} is not there.")
-    if file.exists() and not is_replacing:
-        raise SettingsError(f"{file} exists; choose another name, or add --force to replace it.")
-    part = file.with_name(f"{file.name}.part")
-    try:
-        _write_copy(path, part)
-        os.replace(part, file)
-    except (OSError, sqlite3.Error) as error:
-        part.unlink(missing_ok=True)
-        raise SettingsError(f"{file} could not be written: {error}") from error
-    _say(f"{file}: {file.stat().st_size:,} bytes, checked; use it as sqlite:///{file}")
-    return 0
-
-
-def _write_copy(path: Path, part: Path) -> None:
-    """Copy the file in one step, which is one moment of it, however much is being written; then look through it."""
-    part.unlink(missing_ok=True)
-    uri = f"{path.absolute().as_uri()}?mode=ro"
-    with closing(sqlite3.connect(uri, uri=True)) as source, closing(sqlite3.connect(part)) as copy:
-        source.backup(copy)
-        found = copy.execute("PRAGMA integrity_check").fetchone()[0]
-        if found != "ok":
-            raise sqlite3.DatabaseError(found)
-    with part.open("rb") as written:
-        os.fsync(written.fileno())

@@ -14,7 +14,8 @@ MAX_INTEGER = 2**63 - 1
 class Schema(BaseModel):
     """What comes in, goes out or is stored: frozen, and strict about fields nobody declared."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    # JSON has no word for infinity, so a database would give back nothing in its place.
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 def _must_be_rfc3339(value: Any) -> Any:

@@ -3,11 +3,20 @@
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Literal
+from uuid import UUID
 
 from slice_api.chassis import Collection, Event, Integer, Log, Schema, Time
 from slice_api.chassis.events import EVENTS
+
+
+class Mood(StrEnum):
+    """Sorted by its values, not by its names."""
+
+    WELL = "a well"
+    BADLY = "badly"
 
 
 class Thing(Schema):
@@ -19,6 +28,13 @@ class Thing(Schema):
     rank: Integer | None = None
     due: Time | None = None
     tags: tuple[str, ...] = ()
+    labels: tuple[str, ...] | None = None
+    size: float | None = None
+    place: str | None = None
+    grade: Literal["high", "low"] = "low"
+    mood: Mood | None = None
+    day: date | None = None
+    token: UUID | None = None
     slot: str | None = None
     expires_at: Time | None = None
 
@@ -39,6 +55,7 @@ class Mark(Schema):
 
     text: str
     kind: str | None = None
+    at: Time | None = None
 
 
 class ThingTold(Event):
@@ -51,13 +68,27 @@ class ThingTold(Event):
 THINGS = Collection(
     "things",
     Thing,
-    indexes=("rank", "due", "tags", "is_high"),
+    indexes=(
+        "rank",
+        "due",
+        "tags",
+        "labels",
+        "is_high",
+        "size",
+        "place",
+        "grade",
+        "mood",
+        "day",
+        "token",
+        "slot",
+        "expires_at",
+    ),
     unique=("slot",),
     search=("name", "note"),
     expires="expires_at",
 )
 PLAINS = Collection("plains", Plain, key="slug", indexes=("count",))
-MARKS = Log("marks", Mark, indexes=("kind",))
+MARKS = Log("marks", Mark, indexes=("kind",), time="at")
 STORES = (THINGS, PLAINS, MARKS, EVENTS)
 
 Holds = Callable[[Any], bool]

@@ -1,7 +1,10 @@
 """Rate limits: how much is left is told, too much is refused, and nobody uses up the share of another."""
 
+import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,9 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slice_api.chassis.addresses import address_group
+from slice_api.chassis.clock import system_clock
 from slice_api.chassis.rate_limits import MemoryRateLimiter
+from slice_api.chassis.storage.sqlite import SqliteStorage
 from tests.chassis.examples import EXAMPLES, problem
 from tests.chassis.strategies import STEADY
+from tests.engines import ENGINES, OpenStorage
 from tests.support import BASE_URL, chassis_of, client_of, grant_key, make_app, running
 
 
@@ -34,6 +40,40 @@ async def limited_app(ticks: Ticks, **settings: Any) -> AsyncIterator[FastAPI]:
     chassis_of(app).rate_limiter = MemoryRateLimiter(ticks)
     async with running(app):
         yield app
+
+
+SHARED = [engine for engine in ENGINES if engine != "memory"]
+
+
+@pytest.mark.parametrize("engine", SHARED)
+def test_what_was_spent_under_a_larger_quota_counts_as_all_of_a_smaller_one(engine: str) -> None:
+    storage = OpenStorage(engine, (), system_clock)
+    limiter = storage.storage.rate_limiter()
+    for _ in range(100):
+        storage.run(limiter.hit("n", 1000, 3600))
+    refused = storage.run(limiter.hit("n", 2, 4))
+    storage.close()
+    assert (refused.is_exceeded, refused.remaining) == (True, 0)
+    assert refused.reset_seconds <= 4
+
+
+def test_limits_go_on_in_memory_while_their_file_is_broken_and_are_shared_again_after_it(tmp_path: Path) -> None:
+    async def hits() -> list[int]:
+        first, second = (SqliteStorage(f"sqlite:///{tmp_path}/data.db", system_clock) for _ in range(2))
+        limiters = [each.rate_limiter() for each in (first, second)]
+        left = [(await limiter.hit("n", 10, 3600)).remaining for limiter in limiters]
+        with closing(sqlite3.connect(tmp_path / "data.db-rates")) as rates:
+            rates.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (tmp_path / "data.db-rates").write_bytes(b"no database" * 1000)
+        left += [(await limiter.hit("n", 10, 3600)).remaining for limiter in limiters]
+        for path in tmp_path.glob("data.db-rates*"):
+            path.unlink()
+        left += [(await limiter.hit("n", 10, 3600)).remaining for limiter in limiters]
+        await first.close()
+        await second.close()
+        return left
+
+    assert asyncio.run(hits()) == [9, 8, 9, 9, 9, 8]
 
 
 @pytest.fixture

@@ -86,3 +86,15 @@ def test_ids_tell_their_kind_and_never_repeat() -> None:
     assert len(made) == 500
     assert all(each.startswith("thing_") and set(each[6:]) <= set(READABLE) for each in made)
     assert len(random_text(7, "x")) == 7
+
+
+class Measured(Schema):
+    """A number that need not be whole."""
+
+    size: float
+
+
+@pytest.mark.parametrize("size", [float("inf"), float("-inf"), float("nan")])
+def test_a_number_is_never_infinite_since_no_database_would_give_it_back(size: float) -> None:
+    with pytest.raises(ValidationError, match="finite number"):
+        Measured(size=size)

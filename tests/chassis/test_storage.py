@@ -390,6 +390,16 @@ def test_what_is_not_indexed_can_be_neither_a_condition_nor_an_order(store: Open
         store.transact(Tx.read, MARKS, 0, where=(equals("text", "a"),))
     with pytest.raises(TypeError, match="plains names no search fields"):
         store.transact(Tx.count, PLAINS, matches("a"))
+    with pytest.raises(TypeError, match="things: 'rank' is not unique"):
+        store.transact(Tx.find, THINGS, "rank", 1)
+
+
+def test_lists_are_asked_for_their_items_and_nothing_else_is(store: OpenStorage) -> None:
+    for where in (equals("tags", "a"), after("tags", "a"), one_of("tags", ["a"]), has("rank", "1"), has("id", "a")):
+        with pytest.raises(TypeError, match="which is asked for by"):
+            store.transact(Tx.count, THINGS, where)
+    with pytest.raises(TypeError, match="'tags' is a list, and lists have no order"):
+        store.transact(Tx.page, THINGS, order="tags")
 
 
 def test_the_faces_single_calls_are_transactions_of_their_own(store: OpenStorage) -> None:

@@ -15,8 +15,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime
 
-from slice_api.chassis.storage.query import search_text
-from slice_api.chassis.storage.stores import Collection, Store, annotation_of
+from slice_api.chassis.storage.stores import Collection, Store, annotation_of, search_text
 
 Kind = Literal["text", "integer", "number", "time", "boolean", "list"]
 
@@ -61,8 +60,7 @@ def _kind_of(option: Any) -> Kind | None:
         return None
     if origin in _LISTS:
         return "list"
-    if issubclass(origin, Enum):
-        return _kind_of(type(next(iter(origin)).value))
+    # An Enum is known by the type that it is besides (StrEnum, IntEnum); one that is nothing else has no order.
     return next((kind for known, kind in _SIMPLE.items() if issubclass(origin, known)), None)
 
 
@@ -89,6 +87,13 @@ def columns_of(store: Store) -> tuple[Column, ...]:
         return tuple(_column(store, field, is_unique=field in store.unique) for field in fields)
     fields = list(dict.fromkeys((*store.indexes, *((store.time,) if store.time else ()))))
     return tuple(_column(store, field, is_unique=False) for field in fields)
+
+
+@cache
+def kinds_of(store: Store) -> Mapping[str, Kind]:
+    """What can be asked for: the kind of each indexed field, and of the key."""
+    key: Mapping[str, Kind] = {store.key: "text"} if isinstance(store, Collection) else {}
+    return {**key, **{each.field: each.kind for each in columns_of(store)}}
 
 
 def _as_text(value: Any) -> str:

@@ -3,16 +3,18 @@
 import asyncio
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from itertools import islice
 from operator import itemgetter
 from typing import Any, Concatenate, ParamSpec, TypeVar
+from uuid import UUID
 
 from pydantic import BaseModel
 
 from slice_api.chassis.clock import Clock
 from slice_api.chassis.events import EventRecord
 from slice_api.chassis.rate_limits import MemoryRateLimiter, RateLimiter
+from slice_api.chassis.storage.columns import columns_of
 from slice_api.chassis.storage.database import sweep_all
 from slice_api.chassis.storage.faults import Tell, silent
 from slice_api.chassis.storage.query import Condition, as_predicate
@@ -23,11 +25,15 @@ M = TypeVar("M", bound=BaseModel)
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_AS_TEXT = (date, UUID)
+
 Ranked = tuple[bool, Any, str]
 """A place in an order: whether there is a value (missing ones first), the value, the key."""
 
 
 def _ranked(value: Any, key: str) -> Ranked:
+    if value.__class__ in _AS_TEXT:
+        value = str(value)  # as cursors give it back
     return (value is not None, 0 if value is None else value, key)
 
 
@@ -198,19 +204,20 @@ class _MemoryRows:
 
     def trim(self, log: Log[Any], partition: str, keep: int) -> int:
         part = self._tapes[log.name].parts.get(partition, [])
-        return self._cut(part, [place for place, _ in part[: max(0, len(part) - keep)][:MOST_AT_ONCE]])
+        return self._cut(part, {place for place, _ in part[: max(0, len(part) - keep)][:MOST_AT_ONCE]})
 
     def expire(self, log: Log[Any], partition: str | None, before: datetime) -> int:
         parts = self._tapes[log.name].parts
         wanted = list(parts.values()) if partition is None else [parts.get(partition, [])]
-        return sum(self._cut(part, _places_before(part, str(log.time), before)) for part in wanted)
+        places = [_places_before(part, str(log.time), before) for part in wanted]
+        gone = set(sorted(place for each in places for place in each)[:MOST_AT_ONCE])
+        return sum(self._cut(part, gone.intersection(each)) for part, each in zip(wanted, places, strict=True))
 
-    def _cut(self, part: list[tuple[int, Any]], places: Sequence[int]) -> int:
-        if not places:
-            return 0
-        gone, held = set(places), list(part)
-        part[:] = [each for each in part if each[0] not in gone]
-        self._undo.append(lambda: part.__setitem__(slice(None), held))
+    def _cut(self, part: list[tuple[int, Any]], gone: set[int]) -> int:
+        if gone:
+            held = list(part)
+            part[:] = [each for each in held if each[0] not in gone]
+            self._undo.append(lambda: part.__setitem__(slice(None), held))
         return len(gone)
 
     def drop(self, log: Log[Any], partition: str) -> None:
@@ -237,6 +244,7 @@ class MemoryStorage:
 
     async def open(self, stores: Sequence[Store], tell: Tell = silent) -> None:
         for store in stores:
+            columns_of(store)  # refuses what no database could index
             if isinstance(store, Log):
                 self._tapes[store.name] = _Tape()
             else:

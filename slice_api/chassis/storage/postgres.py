@@ -2,8 +2,8 @@
 
 `fn(tx)` is a plain function, and what it asks of the database takes time: it runs in a greenlet, which lets the loop go
 on while it waits. A transaction takes as little of the database as it needs: one look-up is a statement by itself, what
-only reads has a snapshot, and what writes is serializable: as if each had been
-alone. What fails for that reason runs again, behind a lock that lets the unlucky ones pass one after another.
+only reads has a snapshot, and what writes is serializable: as if each had been alone. What fails for that reason runs
+again, behind a lock that lets the unlucky ones pass one after another.
 """
 
 import asyncio
@@ -47,7 +47,6 @@ _AGAIN_SECONDS: Final = 0.5
 _ALIVE_SECONDS: Final = 1.0
 _POOL_SIZE: Final = 10
 _IDLE_SECONDS: Final = 60.0
-_MIGRATION_LOCK: Final = 0x51_1CE
 
 _LOST = (
     OSError,
@@ -219,11 +218,10 @@ class PostgresStorage:
         def execute(text: str, values: Sequence[Any]) -> Sequence[Any]:
             return await_only(connection.fetch(text, *values))
 
-        schema = Schema(execute, self._statements, dialect())
+        schema = Schema(execute, self._statements, dialect(), self._clock)
         if await greenlet_spawn(schema.is_current):
             return
         async with connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock($1)", _MIGRATION_LOCK)
             await greenlet_spawn(schema.bring_up, tell)
 
     async def close(self) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from slice_api.chassis.storage.stores import Collection, Log
+from slice_api.chassis.storage.columns import kinds_of
+from slice_api.chassis.storage.stores import Store, search_text
 
 Operator = Literal["eq", "lt", "le", "gt", "ge", "missing", "has", "in", "matches", "either"]
 Predicate = Callable[[Any], bool]
@@ -65,22 +66,21 @@ def either(*conditions: Condition) -> Condition:
     return Condition("either", "", conditions)
 
 
-def _indexed(store: Collection[Any] | Log[Any]) -> frozenset[str]:
-    if isinstance(store, Collection):
-        return frozenset((*store.indexes, *store.unique, store.key, *((store.expires,) if store.expires else ())))
-    return frozenset((*store.indexes, *((store.time,) if store.time else ())))
-
-
-def check_conditions(store: Collection[Any] | Log[Any], where: Iterable[Condition]) -> None:
-    """Raise TypeError for a condition on something the store does not index: no engine may answer it by accident."""
-    indexed = _indexed(store)
+def check_conditions(store: Store, where: Iterable[Condition]) -> None:
+    """Raise TypeError for a condition that the store's indexes cannot answer: no engine may answer it by accident."""
+    kinds = kinds_of(store)
     for condition in where:
-        if condition.operator == "either":
+        operator, field = condition.operator, condition.field
+        if operator == "either":
             check_conditions(store, condition.value)
-        elif condition.operator == "matches" and not getattr(store, "search", ()):
-            raise TypeError(f"{store.name} names no search fields")
-        elif condition.operator != "matches" and condition.field not in indexed:
-            raise TypeError(f"{store.name} has no index on {condition.field!r}: add it to indexes")
+        elif operator == "matches":
+            if not getattr(store, "search", ()):
+                raise TypeError(f"{store.name} names no search fields")
+        elif field not in kinds:
+            raise TypeError(f"{store.name} has no index on {field!r}: add it to indexes")
+        elif operator != "missing" and (operator == "has") != (kinds[field] == "list"):
+            fit = "has()" if kinds[field] == "list" else "equals(), before(), after(), …"
+            raise TypeError(f"{store.name}: {field!r} is of kind {kinds[field]}, which is asked for by {fit}")
 
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
@@ -94,13 +94,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def search_text(store: Collection[Any] | Log[Any], document: Any) -> str:
-    """The text that `matches()` looks through: the search fields, case folded, with a mark between them."""
-    values = (getattr(document, field) for field in getattr(store, "search", ()))
-    return "\x1f".join(str(value).casefold() for value in values if value is not None)
-
-
-def _as_predicate(store: Collection[Any] | Log[Any], condition: Condition) -> Predicate:
+def _as_predicate(store: Store, condition: Condition) -> Predicate:
     field, value = condition.field, condition.value
     if condition.operator == "matches":
         return lambda document: value in search_text(store, document)
@@ -118,7 +112,7 @@ def _as_predicate(store: Collection[Any] | Log[Any], condition: Condition) -> Pr
     return holds
 
 
-def as_predicate(store: Collection[Any] | Log[Any], where: Iterable[Condition]) -> Predicate:
+def as_predicate(store: Store, where: Iterable[Condition]) -> Predicate:
     """The conditions as one plain function, for engines that hold the documents in memory."""
     demands = [_as_predicate(store, condition) for condition in where]
     return lambda document: all(holds(document) for holds in demands)

@@ -63,10 +63,12 @@ class SqlRateLimiter:
 
     async def _hit(self, name: str, quota: int, window_seconds: int) -> Allowance:
         now, interval = self._now(), interval_of(quota, window_seconds)
-        rows = await self._fetch(self._spend, (name, now, interval, now + quota * interval))
+        furthest = now + quota * interval
+        rows = await self._fetch(self._spend, (name, now, interval, furthest))
         is_exceeded = not rows
         rows = rows or await self._fetch(self._held, (name,))
-        arrival = rows[0][0] if rows else now
+        # What was spent under a larger quota, or before the clock was set back, counts as all of this one.
+        arrival = min(rows[0][0], furthest) if rows else now
         return allowance_of(arrival, now, quota, window_seconds, is_exceeded=is_exceeded)
 
     async def sweep(self) -> None:

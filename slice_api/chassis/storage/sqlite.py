@@ -165,7 +165,7 @@ class SqliteStorage:
         return connection
 
     async def _bring_up(self, tell: Tell) -> None:
-        schema = Schema(self._execute, self._statements, dialect())
+        schema = Schema(self._execute, self._statements, dialect(), self._clock)
 
         def attempt() -> None:
             self._execute("BEGIN IMMEDIATE", ())
@@ -181,9 +181,7 @@ class SqliteStorage:
 
     async def close(self) -> None:
         self._give_up_connection()
-        if self._rates_connection is not None:
-            connection, self._rates_connection = self._rates_connection, None
-            connection.close()
+        self._give_up_rates()
 
     def _live(self) -> sqlite3.Connection:
         """The connection, opened again when it was given up."""
@@ -197,9 +195,11 @@ class SqliteStorage:
     async def get(self, origin: Origin | None, collection: Collection[M], key: str) -> M | None:
         statement = self._statements[collection.name].get
         try:
-            rows = self._live().execute(statement.text, (key,)).fetchall()
+            rows: Sequence[Any] = self._live().execute(statement.text, (key,)).fetchall()
         except sqlite3.Error as error:
-            raise self._away(error) from error
+            if _code(error) not in _BUSY_CODES:
+                raise self._away(error) from error
+            rows = await self._patiently(lambda: self._execute(statement.text, (key,)), _PATIENCE_SECONDS)
         return document_in(collection, rows, key, self._clock, origin)
 
     async def transact(
@@ -279,11 +279,9 @@ class SqliteStorage:
 
     async def check(self) -> None:
         """Raise StorageAway unless the file can be read, and written if the last write failed."""
-        try:
-            self._check_file()
-            self._execute(f"SELECT name FROM {STORES_TABLE} LIMIT 1", ())  # noqa: S608 - a name of ours
-        except sqlite3.Error as error:
-            raise self._away(error) from error
+        self._check_file()
+        look = f"SELECT name FROM {STORES_TABLE} LIMIT 1"  # noqa: S608 - a name of ours
+        await self._patiently(lambda: self._execute(look, ()), _PATIENCE_SECONDS)
         if self._fault is not None:
             await self._patiently(self._try_to_write, _PATIENCE_SECONDS)
 
@@ -313,6 +311,7 @@ class SqliteStorage:
             except sqlite3.Error as error:
                 if _code(error) in _BUSY_CODES:
                     raise
+                self._give_up_rates()
                 raise StorageAway(f"limits: {error}") from error
 
         return await self._patiently(attempt, _PATIENCE_SECONDS)
@@ -327,6 +326,11 @@ class SqliteStorage:
             connection.execute(rates_table_sql(dialect()))
             self._rates_connection = connection
         return self._rates_connection
+
+    def _give_up_rates(self) -> None:
+        if self._rates_connection is not None:
+            connection, self._rates_connection = self._rates_connection, None
+            connection.close()
 
     async def sweep(self) -> int:
         if self._rates_connection is not None:

@@ -104,3 +104,9 @@ class Log(Generic[M]):
 
 
 Store = Collection[Any] | Log[Any]
+
+
+def search_text(store: Store, document: Any) -> str:
+    """The text that searching looks through: the search fields, case folded, with a mark between them."""
+    values = (getattr(document, field) for field in getattr(store, "search", ()))
+    return "\x1f".join(str(value).casefold() for value in values if value is not None)

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from slice_api.chassis.events import EVENTS, Event, EventRecord, record_of
 from slice_api.chassis.problems import not_found, precondition_failed
+from slice_api.chassis.storage.columns import kinds_of
 from slice_api.chassis.storage.pages import Page, PageQuery, decode_cursor, encode_cursor
 from slice_api.chassis.storage.query import Condition, check_conditions
 from slice_api.chassis.storage.stores import Collection, Log
@@ -156,6 +157,8 @@ class Tx:
 
     def find(self, collection: Collection[M], field: str, value: Any) -> M | None:
         """The document with that value in a unique field, or None."""
+        if field not in collection.unique:
+            raise TypeError(f"{collection.name}: {field!r} is not unique: add it to unique, or ask for a page")
         row = self._live(collection, self._rows.find(collection, field, value))
         return None if row is None else row.document
 
@@ -230,6 +233,8 @@ class Tx:
         field = order.removeprefix("-")
         if field not in (collection.key, *collection.indexes):
             raise TypeError(f"{collection.name} has no index on {field!r}: add it to indexes")
+        if kinds_of(collection)[field] == "list":
+            raise TypeError(f"{collection.name}: {field!r} is a list, and lists have no order")
         where = self._demands(collection, where)
         position = None if page.after is None else decode_cursor(page.after, f"{collection.name}:{order}")
         start = None if position is None else (position[0], str(position[1]))
