@@ -20,7 +20,7 @@ run: .venv/.main ## start the app (PORT=8000 HOST=127.0.0.1 WORKERS=1)
 	@exec .venv/bin/python -m slice_api --host "$(HOST)" --port "$(PORT)" --workers "$(WORKERS)"
 
 test: .venv/.installed browser ## run the tests (ARGS="-k links")
-	@.venv/bin/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+	@.venv/bin/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/.installed ## lint, format, types, import contracts, lock
 	@.venv/bin/python -m ruff check

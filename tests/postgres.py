@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import asyncpg
-import psutil  # type: ignore[import-untyped]
+import psutil
 import uvloop
 from sqlalchemy.engine import make_url
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import asyncpg
 import httpx
-import psutil  # type: ignore[import-untyped]
+import psutil
 import pytest
 
 from slice_api.chassis.clock import system_clock
