@@ -37,17 +37,22 @@ class Batches:
     def __init__(self, db: Database, log: Logger, metrics: Metrics) -> None:
         self._db, self._log, self._metrics = db, log, metrics
         self._waiting: dict[Batch[Any], list[Any]] = {}
+        self._writing = asyncio.Lock()
 
     def add(self, batch: Batch[T], item: T) -> None:
         """Put an item in line; returns at once."""
         self._waiting.setdefault(batch, []).append(item)
 
     async def flush(self) -> None:
-        """Write what is in line. What cannot be written stays, up to a bound, for the next time."""
-        for batch in list(self._waiting):
-            items, self._waiting[batch] = self._waiting[batch], []
-            if items:
-                await self._write(batch, items)
+        """Write what is in line, and wait for what is being written already.
+
+        What cannot be written stays, up to a bound, for the next time.
+        """
+        async with self._writing:
+            for batch in list(self._waiting):
+                items, self._waiting[batch] = self._waiting[batch], []
+                if items:
+                    await self._write(batch, items)
 
     async def _write(self, batch: Batch[T], items: list[T]) -> None:
         error = await self._try(batch, items)

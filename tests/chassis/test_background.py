@@ -54,6 +54,27 @@ async def test_a_route_does_not_wait_for_what_is_written_later(
     assert await echoes(app, "batches") == ["one"]
 
 
+async def test_a_flush_waits_for_what_is_being_written_already(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches, transact, may_write = chassis_of(app).batches, chassis_of(app).db.transact, asyncio.Event()
+
+    async def slowly(*arguments: Any) -> Any:
+        await may_write.wait()
+        return await transact(*arguments)
+
+    batches.add(LATER, "one")
+    with monkeypatch.context() as patch:
+        patch.setattr(chassis_of(app).db, "transact", slowly)
+        first = asyncio.create_task(batches.flush())
+        await asyncio.sleep(0)
+    second = asyncio.create_task(batches.flush())
+    await asyncio.sleep(0.01)
+    assert not second.done()
+    may_write.set()
+    await second
+    assert await echoes(app, "batches") == ["one"]
+    await first
+
+
 async def test_what_could_not_be_written_stays_in_line_in_order(
     app: FastAPI, settle: Settle, log_lines: list[bytes]
 ) -> None:
