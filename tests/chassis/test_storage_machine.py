@@ -712,8 +712,10 @@ def store(request: pytest.FixtureRequest) -> Iterator[OpenStorage]:
 @pytest.fixture
 def two_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """No more than two entries or documents go in one transaction."""
+    for module in (memory, sql):
+        monkeypatch.setattr(module, "MOST_TOGETHER", 2)
     for module in (memory, sql, database):
-        monkeypatch.setattr(module, "MOST_AT_ONCE", 2)
+        monkeypatch.setattr(module, "MOST_APART", 2)
 
 
 def until_none_goes(store: OpenStorage, let_go: Callable[[Tx], int]) -> list[int]:

@@ -12,7 +12,7 @@ from slice_api.chassis.storage.faults import Tell, silent
 from slice_api.chassis.storage.pages import Page, PageQuery
 from slice_api.chassis.storage.query import Condition
 from slice_api.chassis.storage.stores import Collection, Store
-from slice_api.chassis.storage.tx import MOST_AT_ONCE, Origin, Tx
+from slice_api.chassis.storage.tx import MOST_APART, Origin, Tx
 
 M = TypeVar("M", bound=BaseModel)
 P = ParamSpec("P")
@@ -50,8 +50,8 @@ async def sweep_all(storage: Storage, stores: Sequence[Store]) -> int:
     """Let go of every document that has expired, in transactions that hold nobody up; gives how many there were."""
     swept = 0
     for store in stores:
-        gone = MOST_AT_ONCE if isinstance(store, Collection) and store.expires else 0
-        while gone == MOST_AT_ONCE and isinstance(store, Collection):
+        gone = MOST_APART if isinstance(store, Collection) and store.expires else 0
+        while gone == MOST_APART and isinstance(store, Collection):
             gone, _ = await storage.transact(Origin(), Tx.sweep, store)
             swept += gone
     return swept

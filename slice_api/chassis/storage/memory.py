@@ -19,7 +19,7 @@ from slice_api.chassis.storage.database import sweep_all
 from slice_api.chassis.storage.faults import Tell, silent
 from slice_api.chassis.storage.query import Condition, as_predicate
 from slice_api.chassis.storage.stores import Collection, Log, Store
-from slice_api.chassis.storage.tx import MOST_AT_ONCE, Origin, Row, Taken, Tx, is_live, version_clock
+from slice_api.chassis.storage.tx import MOST_APART, MOST_TOGETHER, Origin, Row, Taken, Tx, is_live, version_clock
 
 M = TypeVar("M", bound=BaseModel)
 P = ParamSpec("P")
@@ -156,7 +156,7 @@ class _MemoryRows:
 
     def sweep(self, collection: Collection[Any], now: datetime) -> int:
         table = self._tables[collection.name]
-        gone = [key for key, row in table.rows.items() if not is_live(collection, row.document, now)][:MOST_AT_ONCE]
+        gone = [key for key, row in table.rows.items() if not is_live(collection, row.document, now)][:MOST_APART]
         for key in gone:
             self._set(table, key, None)
         return len(gone)
@@ -204,13 +204,13 @@ class _MemoryRows:
 
     def trim(self, log: Log[Any], partition: str, keep: int) -> int:
         part = self._tapes[log.name].parts.get(partition, [])
-        return self._cut(part, {place for place, _ in part[: max(0, len(part) - keep)][:MOST_AT_ONCE]})
+        return self._cut(part, {place for place, _ in part[: max(0, len(part) - keep)][:MOST_TOGETHER]})
 
     def expire(self, log: Log[Any], partition: str | None, before: datetime) -> int:
         parts = self._tapes[log.name].parts
         wanted = list(parts.values()) if partition is None else [parts.get(partition, [])]
         places = [_places_before(part, str(log.time), before) for part in wanted]
-        gone = set(sorted(place for each in places for place in each)[:MOST_AT_ONCE])
+        gone = set(sorted(place for each in places for place in each)[:MOST_APART])
         return sum(self._cut(part, gone.intersection(each)) for part, each in zip(wanted, places, strict=True))
 
     def _cut(self, part: list[tuple[int, Any]], gone: set[int]) -> int:

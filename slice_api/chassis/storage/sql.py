@@ -16,7 +16,7 @@ from slice_api.chassis.storage.query import Condition
 from slice_api.chassis.storage.statements import Part, Statement, Statements, Values, shape_of
 from slice_api.chassis.storage.stores import Collection, Log, Store
 from slice_api.chassis.storage.tables import make_table
-from slice_api.chassis.storage.tx import MOST_AT_ONCE, Origin, Row, Taken, is_live
+from slice_api.chassis.storage.tx import MOST_APART, MOST_TOGETHER, Origin, Row, Taken, is_live
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -115,7 +115,7 @@ class SqlRows:
         return found
 
     def sweep(self, collection: Collection[Any], now: datetime) -> int:
-        return len(self._run(self._statements[collection.name].sweep, (as_microseconds(now), MOST_AT_ONCE)))
+        return len(self._run(self._statements[collection.name].sweep, (as_microseconds(now), MOST_APART)))
 
     def count(self, collection: Collection[Any], where: Sequence[Condition]) -> int:
         own = self._statements[collection.name]
@@ -164,11 +164,11 @@ class SqlRows:
         return (1, 0) if oldest is None else (oldest, newest)
 
     def trim(self, log: Log[Any], partition: str, keep: int) -> int:
-        return len(self._run(self._statements[log.name].trim, (partition, partition, keep, MOST_AT_ONCE)))
+        return len(self._run(self._statements[log.name].trim, (partition, partition, keep, MOST_TOGETHER)))
 
     def expire(self, log: Log[Any], partition: str | None, before: datetime) -> int:
         own, place = self._statements[log.name], () if partition is None else (partition,)
-        return len(self._run(own.expire(bool(place)), (*place, as_microseconds(before), MOST_AT_ONCE)))
+        return len(self._run(own.expire(bool(place)), (*place, as_microseconds(before), MOST_APART)))
 
     def drop(self, log: Log[Any], partition: str) -> None:
         self._run(self._statements[log.name].drop, (partition,))

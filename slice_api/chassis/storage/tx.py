@@ -17,8 +17,10 @@ from slice_api.chassis.storage.stores import Collection, Log
 
 M = TypeVar("M", bound=BaseModel)
 
-MOST_AT_ONCE = 10_000
-"""How many entries or documents one transaction lets go of."""
+MOST_TOGETHER = 10_000
+"""How many entries that lie together one transaction lets go of."""
+MOST_APART = 2_000
+"""How many entries or documents that lie anywhere one transaction lets go of: each may be a page of its own."""
 
 
 class Taken(Exception):  # noqa: N818 - it reads as what it says: raise Taken(…), except Taken
@@ -256,7 +258,7 @@ class Tx:
         return self._rows.count(collection, self._demands(collection, where))
 
     def sweep(self, collection: Collection[Any]) -> int:
-        """Let go of documents that have expired; gives how many went, at most 10,000 at once."""
+        """Let go of documents that have expired; gives how many went, at most 2,000 at once."""
         return self._rows.sweep(collection, self.now)
 
     # Logs
@@ -309,7 +311,7 @@ class Tx:
         return self._rows.trim(log, partition, keep)
 
     def expire(self, log: Log[Any], before: datetime, *, partition: str | None = "") -> int:
-        """Let go of the entries whose `time` lies before a moment; None: in every partition. Else as `trim`."""
+        """Let go of the entries whose `time` lies before a moment; None: in every partition. At most 2,000 at once."""
         if log.time is None:
             raise TypeError(f"{log.name} names no time field")
         return self._rows.expire(log, partition, before)
