@@ -11,7 +11,7 @@ WORKERS ?= 1
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 unexport VIRTUAL_ENV CONDA_PREFIX PYTHONHOME PYTHONPATH
 
-.PHONY: help run test check bench new slices clean browser format lock again
+.PHONY: help run test check bench new slices clean browser typescript format lock again
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -19,7 +19,7 @@ help: ## say what there is
 run: .venv/.main ## start the app (PORT=8000 HOST=127.0.0.1 WORKERS=1)
 	@exec .venv/bin/python -m slice_api --host "$(HOST)" --port "$(PORT)" --workers "$(WORKERS)"
 
-test: .venv/.installed browser ## run the tests (ARGS="-k links")
+test: .venv/.installed browser typescript ## run the tests (ARGS="-k links")
 	@.venv/bin/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/.installed ## lint, format, types, import contracts, lock
@@ -52,6 +52,9 @@ format: .venv/.installed
 
 browser: .venv/.installed
 	@.ci/chromium
+
+typescript:
+	@.ci/typescript
 
 # ARGS=--regenerate takes the newest version of everything.
 lock:

@@ -104,12 +104,12 @@ def serving(*, root: Path = ROOT) -> Iterator[Server]:
         yield server
 
 
-_BLOCK = re.compile(r"<!-- (test|file): (\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
+_BLOCK = re.compile(r"<!-- (test|file|client): (\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", ".git", ".venv", ".tools", ".*_cache", ".hypothesis", "*.db")
 
 
 def readme_blocks() -> dict[tuple[str, str], str]:
-    """The README's commands ("test") and files ("file"), by kind and name."""
+    """What the README has to run, by kind and name: commands (test), files of a slice (file), programs (client)."""
     text = (ROOT / "README.md").read_text()
     return {(kind, name): block for kind, name, block in _BLOCK.findall(text)}
 
