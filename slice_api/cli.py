@@ -26,6 +26,7 @@ from slice_api.settings import (
     example_lines,
     prefix_of,
     setting_faults,
+    table_rows,
     unknown_variables,
     variables_of,
 )
@@ -56,7 +57,8 @@ def _parser() -> argparse.ArgumentParser:
         each.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
         each.add_argument("--port", type=_port, default=8000, help="the port to listen on (8000; 0: any free one)")
         each.add_argument("--workers", type=int, default=1, help="how many processes share the work (1)")
-    commands.add_parser("env", help="print every setting with its default and meaning, as in .env.example")
+    env = commands.add_parser("env", help="print every setting with its default and meaning, as in .env.example")
+    env.add_argument("--table", action="store_true", help="as a table in Markdown, as in the README")
     add_storage_parser(commands)
     worker = commands.add_parser("worker")  # without help, it is not listed: `serve` starts it, nobody else
     worker.add_argument("--listening", type=int, action="append", required=True)
@@ -74,6 +76,15 @@ def environment_example() -> str:
         lines = example_lines(each.settings_model, prefix_of(each.name), without=SliceSettings)
         parts += ["\n".join([f"# {each.title} ({each.name})", *lines])] if lines else []
     return "\n\n".join(parts) + "\n"
+
+
+def settings_table() -> str:
+    """The same as the table in the README."""
+    rows = ["| setting | default | meaning |", "|---|---|---|", *table_rows(Settings, PREFIX)]
+    rows += table_rows(SliceSettings, "SLICE_<SLICE>_")
+    for each in find_slices(("slice_api.slices",)):
+        rows += table_rows(each.settings_model, prefix_of(each.name), without=SliceSettings)
+    return "\n".join(rows) + "\n"
 
 
 def _known_variables(chassis: Chassis) -> set[str]:
@@ -133,7 +144,7 @@ def _serve(host: str, port: int, workers: int) -> None:
 def _run(options: argparse.Namespace) -> None:
     match options.command:
         case "env":
-            sys.stdout.write(environment_example())
+            sys.stdout.write(settings_table() if options.table else environment_example())
         case "storage":
             sys.exit(run_storage_command(options))
         case "worker":

@@ -177,11 +177,23 @@ def _shown(default: Any) -> str:
     return ",".join(default) if isinstance(default, tuple) else str(default)
 
 
+def _told(
+    model: type[BaseSettings], prefix: str, without: type[BaseSettings] = BaseSettings
+) -> Iterable[tuple[str, str, str]]:
+    """Variable, default and meaning of each setting, `without` another model's."""
+    for name, field in model.model_fields.items():
+        if name not in without.model_fields:
+            yield f"{prefix}{name.upper()}", _shown(field.default), field.description or ""
+
+
 def example_lines(model: type[BaseSettings], prefix: str, *, without: type[BaseSettings] = BaseSettings) -> list[str]:
     """A settings model as lines of `.env.example`: meaning, then variable and default; `without` another's fields."""
-    lines: list[str] = []
-    for name, field in model.model_fields.items():
-        if name in without.model_fields:
-            continue
-        lines += [f"# {field.description}", f"{prefix}{name.upper()}={_shown(field.default)}"]
-    return lines
+    told = _told(model, prefix, without)
+    return [line for name, default, meaning in told for line in (f"# {meaning}", f"{name}={default}")]
+
+
+def table_rows(model: type[BaseSettings], prefix: str, *, without: type[BaseSettings] = BaseSettings) -> list[str]:
+    """The same as rows of a Markdown table."""
+    told = _told(model, prefix, without)
+    shown = ((name, f"`{default}`" if default else "", meaning.replace("*", r"\*")) for name, default, meaning in told)
+    return [f"| `{name}` | {default} | {meaning} |" for name, default, meaning in shown]

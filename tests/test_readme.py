@@ -1,22 +1,51 @@
 """What the README says, done word by word."""
 
+import os
 import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.server import ROOT, readme_blocks, serving, tree_with_notes
+from tests.postgres import shared_postgres
+from tests.server import ROOT, environment, readme_blocks, served, serving, tree_with_notes
 from tests.support import ADMIN_KEY, has_slice
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = readme_blocks()
 FILES = {name: text for (kind, name), text in BLOCKS.items() if kind == "file"}
 
+PLACE = "postgresql://user:password@host/database"
+PREPARING = (
+    "export SLICE_ADMIN_KEY=",
+    "pip install ",
+    "npm install ",
+    "npx openapi-typescript ",
+    "openapi-python-client ",
+)
+"""What fetches tools, or makes clients with them as tests/clients does."""
+
 needs_links = pytest.mark.skipif(not has_slice("links"), reason="the links folder was removed")
 needs_keys = pytest.mark.skipif(not has_slice("keys"), reason="the keys folder was removed")
+
+
+def _bash(commands: str, folder: Path) -> str:
+    """Run commands with our Python first on PATH; gives what they print."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euc", commands],
+        cwd=folder,
+        env=environment(PATH=path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def _run(name: str, url: str, folder: Path) -> str:
@@ -24,15 +53,21 @@ def _run(name: str, url: str, folder: Path) -> str:
     setup = f'export API={url} SLICE_ADMIN_KEY={ADMIN_KEY}\nauth="Authorization: Bearer $SLICE_ADMIN_KEY"\n'
     setup += 'json="Content-Type: application/json"\n'
     commands = re.sub(r"^export API=.*$", "", BLOCKS["test", name], flags=re.MULTILINE)
-    done = subprocess.run(
-        ["bash", "-euc", setup + commands.replace("curl -sS", "curl -sS --fail-with-body")],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return _bash(setup + commands.replace("curl -sS", "curl -sS --fail-with-body"), folder)
+
+
+@pytest.fixture
+def database() -> Iterator[str]:
+    """The address of an empty database of PostgreSQL, for the one that the README names."""
+    server = shared_postgres()
+    url = server.create_database()
+    yield url
+    server.drop_database(url)
+
+
+def _with(database: str, name: str) -> str:
+    assert PLACE in BLOCKS["test", name]
+    return BLOCKS["test", name].replace(PLACE, database)
 
 
 @needs_links
@@ -53,9 +88,52 @@ def test_the_key_commands_work(tmp_path: Path) -> None:
         assert '"key":"slice_' in _run("keys", server.url, tmp_path)
 
 
-def test_every_make_target_exists() -> None:
-    told = set(re.findall(r"^make (\w+)", README, re.MULTILINE))
+def test_the_storage_commands_work(tmp_path: Path, database: str) -> None:
+    with served(tmp_path, SLICE_STORAGE_URL="sqlite:///data.db", SLICE_ADMIN_KEY=ADMIN_KEY):
+        pass
+    said = _bash(_with(database, "storage"), tmp_path)
+    assert "Everything fits." in said
+    assert "Every index column was made anew." in said
+    assert re.search(r"^Copied \d+ rows from sqlite:///.* to postgresql://", said, re.MULTILINE)
+    assert (tmp_path / "backup.db").exists()
+
+
+def test_the_service_is_deployed_as_told(tmp_path: Path, database: str) -> None:
+    *settings, start = _with(database, "deploy").strip().splitlines()
+    given = dict(part.split("=", 1) for line in settings for part in line.removeprefix("export ").split())
+    making = {name: value for name, value in environment().items() if not name.startswith("MAKE")}
+    done = subprocess.run(
+        [*shlex.split(start.replace("PORT=8000 WORKERS=4", "PORT=0 WORKERS=2")), "--dry-run"],
+        cwd=ROOT,
+        env=making,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    arguments = shlex.split(done.stdout.splitlines()[-1])
+    assert arguments[:4] == ["exec", ".venv/bin/python", "-m", "slice_api"]
+    with served(tmp_path, arguments[2:], root=ROOT, SLICE_ADMIN_KEY=ADMIN_KEY, **given) as server:
+        assert server.said[0] == "Slice API is ready: https://s.example.org/"
+
+
+def test_the_commands_of_an_operator_work(tmp_path: Path) -> None:
+    with serving() as server:
+        said = _run("operate", server.url, tmp_path)
+    assert '{"status":"ok"}' in said
+    assert "slice_requests" in said
+
+
+def test_every_block_of_commands_is_known_to_a_test() -> None:
+    """A new one is run by a test of its own, or has nothing but commands of make that are there."""
+    run = {"links", "keys", "storage", "deploy", "operate"}
+    assert {name for kind, name in BLOCKS if kind == "test"} == run
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for block in re.findall(r"(?<!-->)\n```sh\n(.*?)```", README, re.DOTALL):
+        for line in block.strip().splitlines():
+            is_known = line.startswith(PREPARING) or re.match(r"make (\w+)", line)
+            assert is_known, f"no test runs {line!r}"
+    assert not re.findall(r"(?<!-->)\n```(?:python|ts)\n", README), "a program that no test runs"
+    told = set(re.findall(r"^make (\w+)", README, re.MULTILINE))
     assert told
     assert told <= targets
 

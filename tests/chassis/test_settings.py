@@ -205,6 +205,15 @@ def test_the_command_prints_a_file_that_sets_every_default(tmp_path: Path, capsy
     assert all(line.startswith(("#", "SLICE_")) or not line for line in text.splitlines())
 
 
+def test_the_table_in_the_readme_is_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["env", "--table"])
+    printed = capsys.readouterr().out.splitlines()
+    written = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("| `SLICE_")]
+    assert [line for line in printed if line not in written] == printed[:2], "put what the command prints there"
+    left = [line.split("_")[1].lower() for line in written if line not in printed]
+    assert not [name for name in left if (SLICES / name).is_dir()], "settings that the command does not print"
+
+
 def test_help_and_version_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     for option, told in (("--help", "--workers"), ("--version", ".")):
         with pytest.raises(SystemExit) as exit_:
