@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from dotenv import dotenv_values
 from fastapi import FastAPI
@@ -30,13 +31,17 @@ from slice_api.settings import (
     unknown_variables,
     variables_of,
 )
-from slice_api.storage_commands import add_storage_parser, run_storage_command
 
 _DESCRIPTION = (
     "Slice API: a self-hosted toolbox for small teams. Every setting is a SLICE_* variable; `env` lists them."
 )
 _INTERRUPTED = 130
 """What shells say of a program that Ctrl-C has ended; here, before it served."""
+
+_URL_HELP = "the database (SLICE_STORAGE_URL)"
+_COPY_HELP = "move everything into another, empty database; started again, it goes on where it was"
+_COPY_NOTE = "What the service writes meanwhile may be missed: stop it first, or copy again into an empty database."
+_REINDEX_NOTE = "The service waits meanwhile, and refuses what it cannot do in time: stop it first if there is much."
 
 _WORKER_COMMAND = (sys.executable, "-m", "slice_api", "worker")
 
@@ -47,23 +52,43 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m slice_api", description=_DESCRIPTION)
-    parser.add_argument("--version", action="version", version=__version__)
-    parser.set_defaults(command="serve", host="127.0.0.1", port=8000, workers=1)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+def _add_storage_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("storage", help="look after what is kept: check, reindex, copy, backup")
+    storage = parser.add_subparsers(dest="storage_command", metavar="COMMAND", required=True)
+    check = storage.add_parser("check", help="tell what does not fit this version, and change nothing")
+    check.add_argument("url", nargs="?", help=_URL_HELP)
+    reindex_help = "make every index column anew from its document"
+    reindex = storage.add_parser(
+        "reindex", help=reindex_help, description=f"{reindex_help.capitalize()}. {_REINDEX_NOTE}"
+    )
+    reindex.add_argument("url", nargs="?", help=_URL_HELP)
+    copy = storage.add_parser("copy", help=_COPY_HELP, description=f"{_COPY_HELP.capitalize()}. {_COPY_NOTE}")
+    copy.add_argument("source", metavar="FROM", help="a storage URL, such as sqlite:///data.db")
+    copy.add_argument("target", metavar="TO", help="another, such as postgresql://user:password@host/database")
+    backup = storage.add_parser("backup", help="write a consistent copy of the SQLite file, while the service runs")
+    backup.add_argument("file", type=Path, metavar="FILE", help="where to write it")
+    backup.add_argument("--url", help=_URL_HELP)
+    backup.add_argument("--force", action="store_true", help="replace FILE if it exists")
+
+
+def parser() -> argparse.ArgumentParser:
+    """What the command line takes."""
+    whole = argparse.ArgumentParser("python -m slice_api", description=_DESCRIPTION)
+    whole.add_argument("--version", action="version", version=__version__)
+    whole.set_defaults(command="serve", host="127.0.0.1", port=8000, workers=1)
+    commands = whole.add_subparsers(dest="command", metavar="COMMAND")
     serving = commands.add_parser("serve", help="answer requests (the default)")
-    for each in (parser, serving):
+    for each in (whole, serving):
         each.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
         each.add_argument("--port", type=_port, default=8000, help="the port to listen on (8000; 0: any free one)")
         each.add_argument("--workers", type=int, default=1, help="how many processes share the work (1)")
     env = commands.add_parser("env", help="print every setting with its default and meaning, as in .env.example")
     env.add_argument("--table", action="store_true", help="as a table in Markdown, as in the README")
-    add_storage_parser(commands)
+    _add_storage_parser(commands)
     worker = commands.add_parser("worker")  # without help, it is not listed: `serve` starts it, nobody else
     worker.add_argument("--listening", type=int, action="append", required=True)
     worker.add_argument("--line", type=int, required=True)
-    return parser
+    return whole
 
 
 def environment_example() -> str:
@@ -146,6 +171,9 @@ def _run(options: argparse.Namespace) -> None:
         case "env":
             sys.stdout.write(settings_table() if options.table else environment_example())
         case "storage":
+            # Loaded only here: the drivers of every database take as long as half of all the rest.
+            from slice_api.storage_commands import run_storage_command
+
             sys.exit(run_storage_command(options))
         case "worker":
             work(make_worker_app, listening=options.listening, line=options.line)
@@ -155,7 +183,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; what stops a start is told in words, without a traceback."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         _run(options)
     except KeyboardInterrupt:

@@ -5,7 +5,6 @@ import asyncio
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy.util.concurrency import greenlet_spawn
@@ -21,31 +20,6 @@ from slice_api.chassis.storage.sql import make_statements
 from slice_api.chassis.storage.stores import Store
 from slice_api.chassis.storage.transfer import Transfer
 from slice_api.settings import Settings, SettingsError
-
-_URL_HELP = "the database (SLICE_STORAGE_URL)"
-_COPY_HELP = "move everything into another, empty database; started again, it goes on where it was"
-_COPY_NOTE = "What the service writes meanwhile may be missed: stop it first, or copy again into an empty database."
-_REINDEX_NOTE = "The service waits meanwhile, and refuses what it cannot do in time: stop it first if there is much."
-
-
-def add_storage_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the commands to the command line."""
-    parser = commands.add_parser("storage", help="look after what is kept: check, reindex, copy, backup")
-    storage = parser.add_subparsers(dest="storage_command", metavar="COMMAND", required=True)
-    check = storage.add_parser("check", help="tell what does not fit this version, and change nothing")
-    check.add_argument("url", nargs="?", help=_URL_HELP)
-    reindex_help = "make every index column anew from its document"
-    reindex = storage.add_parser(
-        "reindex", help=reindex_help, description=f"{reindex_help.capitalize()}. {_REINDEX_NOTE}"
-    )
-    reindex.add_argument("url", nargs="?", help=_URL_HELP)
-    copy = storage.add_parser("copy", help=_COPY_HELP, description=f"{_COPY_HELP.capitalize()}. {_COPY_NOTE}")
-    copy.add_argument("source", metavar="FROM", help="a storage URL, such as sqlite:///data.db")
-    copy.add_argument("target", metavar="TO", help="another, such as postgresql://user:password@host/database")
-    backup = storage.add_parser("backup", help="write a consistent copy of the SQLite file, while the service runs")
-    backup.add_argument("file", type=Path, metavar="FILE", help="where to write it")
-    backup.add_argument("--url", help=_URL_HELP)
-    backup.add_argument("--force", action="store_true", help="replace FILE if it exists")
 
 
 def run_storage_command(options: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cached_property, partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import iter_route_contexts
@@ -24,7 +24,6 @@ from slice_api.chassis.metrics import Metrics
 from slice_api.chassis.outbox import PARKED, POSITIONS, Outbox, trim_events
 from slice_api.chassis.policies import Target, scope_of
 from slice_api.chassis.rate_limits import RateLimiter
-from slice_api.chassis.redis import RedisCache, RedisEngine, RedisRateLimiter
 from slice_api.chassis.sessions import SESSIONS
 from slice_api.chassis.signals import Signal, wait_for
 from slice_api.chassis.storage.database import Database, Storage
@@ -34,6 +33,9 @@ from slice_api.chassis.storage.tx import Tx
 from slice_api.chassis.streams import Feed
 from slice_api.chassis.web_files import WebFiles
 from slice_api.settings import Settings, SliceSettings, parse_rate
+
+if TYPE_CHECKING:
+    from slice_api.chassis.redis import RedisEngine
 
 OWN_STORES: tuple[Store, ...] = (EVENTS, ADMIN_KEYS, SESSIONS, ATTEMPTS, LEASES, POSITIONS, PARKED, LIVES)
 
@@ -72,10 +74,11 @@ class Chassis:
         self.new_admin_key: NewKey | None = None
         """The admin key that this start has made, to be shown once."""
         self.db = Database(storage, self._note_events)
-        self.redis = RedisEngine(settings.redis_url, log) if settings.redis_url else None
-        own_limiter = storage.rate_limiter()
-        self.rate_limiter: RateLimiter = RedisRateLimiter(self.redis, own_limiter) if self.redis else own_limiter
-        shared: list[Cache] = [RedisCache(self.redis)] if self.redis else []
+        self.rate_limiter: RateLimiter = storage.rate_limiter()
+        self.redis: RedisEngine | None = None
+        shared: list[Cache] = []
+        if settings.redis_url:
+            self.redis, self.rate_limiter, shared = _with_redis(settings.redis_url, log, self.rate_limiter)
         self.caches = Caches(self.db, self.news, [MemoryCache(), *shared])
         self.keys = _key_provider(slices)
         self.batches = Batches(self.db, log, self.metrics)
@@ -127,6 +130,14 @@ class Chassis:
         await self.batches.flush()
         await self.outbox.drain()
         await self.batches.flush()
+
+
+def _with_redis(url: str, log: Logger, own: RateLimiter) -> "tuple[RedisEngine, RateLimiter, list[Cache]]":
+    """What Redis carries; its driver is loaded only where it is used."""
+    from slice_api.chassis.redis import RedisCache, RedisEngine, RedisRateLimiter
+
+    engine = RedisEngine(url, log)
+    return engine, RedisRateLimiter(engine, own), [RedisCache(engine)]
 
 
 def _key_provider(slices: Iterable[Slice]) -> KeyProvider:

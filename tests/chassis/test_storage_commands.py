@@ -1,6 +1,5 @@
 """The storage commands, on real databases: a look changes nothing, a copy goes on where it was, a backup is whole."""
 
-import argparse
 import asyncio
 import os
 import signal
@@ -32,7 +31,7 @@ from slice_api.chassis.storage.sql import make_statements
 from slice_api.chassis.storage.stores import Store
 from slice_api.chassis.storage.transfer import Transfer
 from slice_api.chassis.storage.tx import Origin
-from slice_api.cli import main
+from slice_api.cli import main, parser
 from slice_api.settings import SettingsError
 from tests.chassis.storage_model import MARKS, PLAINS, STORES, THINGS, Mark, Plain, Thing, ThingTold
 from tests.postgres import shared_postgres
@@ -486,7 +485,7 @@ def test_a_copy_that_is_killed_between_writing_and_committing_goes_on(target: st
 
 _BUSY = """
 import sys
-from slice_api.cli import main
+from slice_api.cli import main, parser
 from slice_api.chassis.storage.raw import Raw
 
 def work(raw, _):
@@ -713,9 +712,7 @@ async def test_nobody_writes_to_a_store_of_postgresql_while_it_is_indexed_anew(m
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     """Run a command in this process, with the tests' stores."""
     monkeypatch.setattr(storage_commands, "_stores", lambda *_: STORES)
-    parser = argparse.ArgumentParser()
-    storage_commands.add_storage_parser(parser.add_subparsers(dest="command"))
-    return storage_commands.run_storage_command(parser.parse_args(("storage", *arguments)))
+    return storage_commands.run_storage_command(parser().parse_args(("storage", *arguments)))
 
 
 def test_check_reindex_and_copy_say_what_they_did(
