@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from slice_api import __version__
 from slice_api.chassis.assembly import Chassis
-from slice_api.chassis.discovery import DiscoveryError, find_slices, slice_folders
+from slice_api.chassis.discovery import DiscoveryError, find_slices, slice_names
 from slice_api.chassis.logs import StandardLogHandler
 from slice_api.chassis.storage.engines import is_in_memory
 from slice_api.chassis.storage.faults import StorageAway, Unreadable
@@ -122,9 +122,9 @@ def _warn_of_unknown(chassis: Chassis, environment: Iterable[str]) -> None:
     for name, nearest in unknown_variables(environment, _known_variables(chassis)).items():
         hint = f"did you mean {nearest}?" if nearest else "`python -m slice_api env` lists them all"
         chassis.log.warning(f"no setting reads {name}; {hint}")
-    folders = {folder.name for folder in slice_folders("slice_api.slices")}
-    for name in set(chassis.settings.disabled) - folders:
-        chassis.log.warning(f"SLICE_DISABLED names {name}, and there is no such slice; there are {sorted(folders)}")
+    names = slice_names("slice_api.slices")
+    for name in set(chassis.settings.disabled) - names:
+        chassis.log.warning(f"SLICE_DISABLED names {name}, and there is no such slice; there are {sorted(names)}")
 
 
 def _route_standard_logs(chassis: Chassis) -> None:

@@ -14,7 +14,7 @@ from slice_api.chassis.errors import install_error_handlers
 from slice_api.chassis.logs import Write, make_logger, write_to_stderr
 from slice_api.chassis.openapi import install_openapi, operation_id
 from slice_api.chassis.storage.engines import make_storage
-from slice_api.chassis.web_files import read_web_files
+from slice_api.chassis.web_files import page_names, read_web_files
 from slice_api.settings import Settings
 
 WEB_FOLDER = Path(__file__).parent.parent / "web"
@@ -29,13 +29,14 @@ def create_app(
 ) -> FastAPI:
     """Make an app that shares nothing with any other; raises DiscoveryError or SettingsError when it cannot."""
     settings = settings or Settings()
+    slices = find_slices(packages, settings.disabled, pages=page_names(WEB_FOLDER))
     chassis = Chassis(
         settings=settings,
-        slices=find_slices(packages, settings.disabled),
+        slices=slices,
         storage=make_storage(settings.storage_url, clock),
         clock=clock,
         log=make_logger(settings, write_log),
-        web=read_web_files(WEB_FOLDER),
+        web=read_web_files(WEB_FOLDER, {each.name: each.folder for each in slices}),
     )
     app = FastAPI(
         title="Slice API",

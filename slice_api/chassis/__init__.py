@@ -37,6 +37,7 @@ from slice_api.chassis.problems import (
     unavailable,
 )
 from slice_api.chassis.schemas import Integer, Line, Schema, Tag, Tags, Text, Time
+from slice_api.chassis.search import Found
 from slice_api.chassis.storage.pages import Page, PageQuery
 from slice_api.chassis.storage.query import (
     Condition,
@@ -71,6 +72,7 @@ __all__ = [
     "EventRecord",
     "Fault",
     "Feed",
+    "Found",
     "Integer",
     "Later",
     "Line",

@@ -12,11 +12,13 @@ from fastapi.routing import iter_route_contexts
 from slice_api.chassis.authentication import ADMIN_KEYS, KeyProvider, LoneAdminKey, ensure_admin_key
 from slice_api.chassis.batches import Batch, Batches
 from slice_api.chassis.caches import LIVES, Cache, Caches, MemoryCache
+from slice_api.chassis.capabilities import call
 from slice_api.chassis.clock import Clock
 from slice_api.chassis.credentials import NewKey
 from slice_api.chassis.discovery import OWN_SEGMENTS, Slice
 from slice_api.chassis.dispatch import RouteTable
 from slice_api.chassis.events import EVENTS, EventRecord
+from slice_api.chassis.health import Check, HealthChecks
 from slice_api.chassis.idempotency import ATTEMPTS
 from slice_api.chassis.jobs import LEASES, Job, JobRunner
 from slice_api.chassis.logs import Logger
@@ -86,6 +88,7 @@ class Chassis:
         consumers = [consumer for each in slices for consumer in each.consumers]
         self.outbox = Outbox(consumers, self.db, self.committed, log, self.metrics)
         trimming = Job("chassis.trim_events", _SWEEP_SECONDS, trim_events(settings.events_keep))
+        self.health = HealthChecks(self._checks(), log, self.metrics)
         self.jobs = JobRunner([trimming, *(job for each in slices for job in each.jobs)], self.db, log, self.metrics)
 
     @cached_property
@@ -96,6 +99,12 @@ class Chassis:
     @cached_property
     def _settings_by_slice(self) -> Mapping[str, SliceSettings]:
         return {each.name: each.settings for each in self.slices}
+
+    def _checks(self) -> Mapping[str, Check]:
+        """What is asked how it is, under the name that it fails by."""
+        engines: dict[str, Check] = {"storage": lambda: self.storage.check()}
+        engines |= {"redis": self.redis.check} if self.redis else {}
+        return {each.name: partial(call, each.health, self.db) for each in self.slices if each.health} | engines
 
     def settings_of(self, slice_name: str) -> SliceSettings:
         return self._settings_by_slice[slice_name]

@@ -8,7 +8,7 @@ import importlib.metadata
 import importlib.util
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from fastapi import APIRouter
 from fastapi.routing import iter_route_contexts
 from pydantic import ValidationError
 
+from slice_api.chassis.capabilities import Run, capability_faults, own_function, web_faults, with_settings
 from slice_api.chassis.events import Event, Subscription
 from slice_api.chassis.jobs import Job
 from slice_api.chassis.outbox import Consumer, reader_of
@@ -63,7 +64,8 @@ class Slice(NamedTuple):
     events: tuple[type[Event], ...]
     consumers: tuple[Consumer, ...]
     jobs: tuple[Job, ...]
-    health: Callable[..., Any] | None
+    health: Run | None
+    search: Run | None
     auth: ModuleType | None
 
     @property
@@ -105,13 +107,20 @@ def _in_entry_points(disabled: Iterable[str]) -> Iterable[tuple[str, str, Path]]
             yield point.name, point.value, _folder_of(point.value)
 
 
+def slice_names(package: str) -> set[str]:
+    """The names of all slices that are there, left out or not: folders of the package, and installed ones."""
+    installed = {point.name for point in importlib.metadata.entry_points(group=ENTRY_POINTS)}
+    return installed.union(folder.name for folder in slice_folders(package))
+
+
 def _folder_of(package: str) -> Path:
     """The folder of an installed package; one that does not exist when the entry point leads nowhere."""
     try:
         spec = importlib.util.find_spec(package)
-    except (ImportError, ValueError):
+    except Exception:  # a package around it may fail in any way while it is imported
         spec = None
-    return Path(spec.origin).parent if spec and spec.origin else Path(f"/nowhere/{package}")
+    places = list(spec.submodule_search_locations or ()) if spec else []
+    return Path(places[0]) if places else Path(f"/nowhere/{package}")
 
 
 def _modules(package: str, folder: Path) -> tuple[dict[str, ModuleType], list[str]]:
@@ -148,10 +157,9 @@ def _all(modules: Iterable[ModuleType], wanted: Callable[[Any], bool]) -> list[A
 
 
 def _own_stores(modules: Mapping[str, ModuleType]) -> tuple[Store, ...]:
-    chosen = [modules[name] for name in ("store", "handlers", "auth") if name in modules]
     return tuple(
         store
-        for store in _all(chosen, lambda value: isinstance(value, Collection | Log))
+        for store in _all(modules.values(), lambda value: isinstance(value, Collection | Log))
         if not store.model.__module__.startswith("slice_api.chassis.")
     )
 
@@ -178,20 +186,22 @@ def _own_settings(modules: Mapping[str, ModuleType]) -> type[SliceSettings]:
     return models[0]
 
 
-def _own_consumers(name: str, modules: Mapping[str, ModuleType]) -> tuple[Consumer, ...]:
+def _own_consumers(name: str, modules: Mapping[str, ModuleType], settings: SliceSettings) -> tuple[Consumer, ...]:
     handlers = _all(
         [modules["events"]] if "events" in modules else [], lambda value: bool(getattr(value, "subscriptions", None))
     )
     return tuple(
-        Consumer(f"{name}.{handle.__name__}:{topic}", Subscription(topic, handle), reader_of(handle))
+        Consumer(
+            f"{name}.{handle.__name__}:{topic}", Subscription(topic, with_settings(handle, settings)), reader_of(handle)
+        )
         for handle in handlers
         for topic in handle.subscriptions
     )
 
 
-def _own_jobs(name: str, modules: Mapping[str, ModuleType]) -> tuple[Job, ...]:
+def _own_jobs(name: str, modules: Mapping[str, ModuleType], settings: SliceSettings) -> tuple[Job, ...]:
     runs = _all([modules["jobs"]] if "jobs" in modules else [], lambda value: hasattr(value, "every_seconds"))
-    return tuple(Job(f"{name}.{run.__name__}", run.every_seconds, run) for run in runs)
+    return tuple(Job(f"{name}.{run.__name__}", run.every_seconds, with_settings(run, settings)) for run in runs)
 
 
 def _check_files(modules: Mapping[str, ModuleType], folder: Path) -> Iterable[str]:
@@ -234,7 +244,8 @@ def _load(name: str, package: str, folder: Path) -> tuple[Slice | None, list[Fau
         wanted = "a folder of slices needs a lower-case name of letters, digits and underscores, at most 32"
         return None, [Fault(name, f"{wanted}; rename it, or let it begin with a dot to have it passed over")]
     if not folder.exists():
-        return None, [Fault(name, f"the entry point {package} leads nowhere; is its package installed whole?")]
+        wanted = "it must name a package, a folder with an __init__.py"
+        return None, [Fault(name, f"the entry point {package} leads nowhere{_why(package)}; {wanted}")]
     if not (folder / "__init__.py").exists():
         return None, [Fault(name, "there is no __init__.py; it holds the docstring that names the slice")]
     modules, details = _modules(package, folder)
@@ -246,14 +257,24 @@ def _load(name: str, package: str, folder: Path) -> tuple[Slice | None, list[Fau
         return None, [Fault(name, f"the setting {told}") for told in setting_faults(error, prefix_of(name))]
     except Exception as error:
         return None, [Fault(name, str(error)), *(Fault(name, detail) for detail in _check_shape(modules))]
-    checks = (*_check_shape(modules), *_check_names(name, found.stores, found.events))
+    checks = (*_check_shape(modules), *_check_names(name, found.stores, found.events), *capability_faults(modules))
     return found, [Fault(name, detail) for detail in checks]
+
+
+def _why(package: str) -> str:
+    """What is met on the way to an entry point that leads nowhere."""
+    try:
+        spec = importlib.util.find_spec(package)
+    except Exception as error:
+        return f" ({type(error).__name__}: {error})"
+    return f" ({spec.origin} is a single module)" if spec else " (is its package installed whole?)"
 
 
 def _assemble(name: str, package: str, folder: Path, modules: Mapping[str, ModuleType]) -> Slice:
     title, _, description = inspect.cleandoc(modules[""].__doc__ or "").partition("\n")
     router_module = modules.get("router")
     settings_model = _own_settings(modules)
+    settings = settings_model(_env_prefix=prefix_of(name))
     return Slice(
         name=name,
         title=title.strip().rstrip("."),
@@ -262,12 +283,13 @@ def _assemble(name: str, package: str, folder: Path, modules: Mapping[str, Modul
         router=getattr(router_module, "router", None),
         root_router=getattr(router_module, "root_router", None),
         settings_model=settings_model,
-        settings=settings_model(_env_prefix=prefix_of(name)),
+        settings=settings,
         stores=_own_stores(modules),
         events=_own_events(modules, package),
-        consumers=_own_consumers(name, modules),
-        jobs=_own_jobs(name, modules),
-        health=getattr(modules.get("health"), "check", None),
+        consumers=_own_consumers(name, modules, settings),
+        jobs=_own_jobs(name, modules, settings),
+        health=own_function(modules, "health", settings),
+        search=own_function(modules, "search", settings),
         auth=modules.get("auth"),
     )
 
@@ -321,8 +343,13 @@ def _check_shared(slices: Sequence[Slice], what: str, names_of: Callable[[Slice]
                 yield Fault(each.name, f"{what} {name!r} is also in {owners[name]}")
 
 
-def find_slices(packages: Sequence[str], disabled: Sequence[str] = ()) -> tuple[Slice, ...]:
-    """All slices by name; raises DiscoveryError with every fault at once."""
+def find_slices(
+    packages: Sequence[str], disabled: Sequence[str] = (), *, pages: Container[str] = ()
+) -> tuple[Slice, ...]:
+    """All slices by name; raises DiscoveryError with every fault at once.
+
+    `pages` are the slices that the web front end itself has a page of.
+    """
     places = [place for package in packages for place in _in_package(package, disabled)]
     places += _in_entry_points(disabled)
     loaded = [_load(*place) for place in places]
@@ -333,6 +360,7 @@ def find_slices(packages: Sequence[str], disabled: Sequence[str] = ()) -> tuple[
         if each.name in seen:
             faults.append(Fault(each.name, f"two slices have this name: {seen[each.name]} and {each.folder}"))
         seen.setdefault(each.name, each.folder)
+    faults += [Fault(name, told) for name, _, folder in places for told in web_faults(name, folder, pages)]
     faults += _check_together(slices)
     if faults:
         raise DiscoveryError(sorted(set(faults)))

@@ -27,6 +27,7 @@ class Metrics:
         self.told = Counter("slice_events_told", "Events told to subscribers.", ("outcome",), registry=self.registry)
         self.jobs = Counter("slice_jobs", "Periodic jobs run.", ("job", "outcome"), registry=self.registry)
         self.flushed = Counter("slice_batch_items", "Buffered items written.", ("batch",), registry=self.registry)
+        self.healthy = Gauge("slice_healthy", "Whether the health check passes.", ("part",), registry=self.registry)
         self.storage_up = Gauge("slice_storage_up", "Whether storage answers.", registry=self.registry)
 
     def answered(self, slice_name: str, route: str, method: str, status: int, seconds: float) -> None:

@@ -55,13 +55,28 @@ def as_web_file(content: bytes, media_type: str) -> WebFile:
     return WebFile(content, small if len(small) < len(content) * 0.9 else None, media_type, etag)
 
 
-def read_web_files(folder: Path) -> WebFiles:
-    """Everything below a folder, dot-files aside; HTML has its asset addresses rewritten to the lasting ones."""
-    contents = {
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     }
+
+
+def page_names(folder: Path) -> frozenset[str]:
+    """The slices that the front end itself has a page of: `pages/<slice>.js`."""
+    return frozenset(path.stem for path in (folder / "pages").glob("*.js"))
+
+
+def read_web_files(folder: Path, slice_folders: Mapping[str, Path] | None = None) -> WebFiles:
+    """Everything below a folder, dot-files aside; HTML has its asset addresses rewritten to the lasting ones.
+
+    What a slice has in its own `web/` comes in as `slices/<slice>/…`; its modules reach those here by `../../dom.js`.
+    """
+    contents = _contents(folder)
+    for slice_name, slice_folder in (slice_folders or {}).items():
+        own = _contents(slice_folder / "web")
+        contents |= {f"slices/{slice_name}/{name}": content for name, content in own.items()}
     digest = blake2b(repr(sorted(contents.items())).encode(), digest_size=6).hexdigest()
     lasting = f"{_PREFIX}{digest}/".encode()
     files = {

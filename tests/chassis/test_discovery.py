@@ -14,6 +14,9 @@ Files = Mapping[str, str]
 
 INIT = '"""A title.\n\nA description\nof two lines.\n"""\n'
 ROUTER = "from fastapi import APIRouter\n\nrouter = APIRouter()\n"
+AUTH = "\n".join(
+    f"def {name}(*given, **named): ...\n" for name in ("identify", "recall", "has_admin", "adopt", "forget_configured")
+)
 GOOD: Files = {"__init__.py": INIT, "router.py": ROUTER}
 
 
@@ -192,7 +195,7 @@ TOGETHER: Mapping[str, tuple[Mapping[str, Files], str]] = {
         "b: the root path /{} is a catch-all, and a has one; one app has room for one",
     ),
     "two providers of keys": (
-        {"a": with_files(auth=""), "b": with_files(auth="")},
+        {"a": with_files(auth=AUTH), "b": with_files(auth=AUTH)},
         "b: auth.py (one provider of keys at most) 'auth' is also in a",
     ),
     "the same store": (

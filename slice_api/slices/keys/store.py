@@ -10,6 +10,7 @@ KEYS = Collection(
     StoredKey,
     indexes=("created_at", "expires_at", "is_admin", "is_configured"),
     unique=("key_hash",),
+    search=("name", "id"),
     noun="key",
 )
 
