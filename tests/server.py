@@ -104,23 +104,26 @@ def serving(*, root: Path = ROOT) -> Iterator[Server]:
         yield server
 
 
-_BLOCK = re.compile(r"<!-- (test|file|client): (\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
+_BLOCK = re.compile(r"<!-- (test|file|more|client): (\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", ".git", ".venv", ".tools", ".*_cache", ".hypothesis", "*.db")
 
 
 def readme_blocks() -> dict[tuple[str, str], str]:
-    """What the README has to run, by kind and name: commands (test), files of a slice (file), programs (client)."""
+    """What the README has to run, by kind and name: commands (test), files of a slice (file, more), programs (client)."""
     text = (ROOT / "README.md").read_text()
     return {(kind, name): block for kind, name, block in _BLOCK.findall(text)}
 
 
-def tree_with_notes(folder: Path) -> Path:
-    """A copy of the repository with the feature added as the README says: one folder, nothing else."""
+def tree_with_notes(folder: Path, *kinds: str) -> Path:
+    """A copy of the repository with the feature added as the README says: one folder, nothing else.
+
+    `kinds` are the blocks that it is made of: "file" alone unless others are named.
+    """
     root = folder / "copy"
     shutil.copytree(ROOT, root, ignore=_NOT_COPIED)
     notes = root / "slice_api/slices/notes"
-    notes.mkdir()
     for (kind, name), text in readme_blocks().items():
-        if kind == "file":
+        if kind in (kinds or ("file",)):
+            (notes / name).parent.mkdir(exist_ok=True)
             (notes / name).write_text(text)
     return root

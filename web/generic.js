@@ -1,7 +1,9 @@
 /**
  * The pages of a slice, made from the catalogue and the OpenAPI document alone: a list, a form for a new object, and the object itself.
  *
- * A slice that deserves more has a module `pages/<slice>.js`, whose default export changes parts of these pages:
+ * A slice that deserves more has a module, `pages/<slice>.js` here or `web/page.js` in its own folder, whose default export changes
+ * parts of these pages. A style sheet beside it is put to use by
+ * `document.head.append(h("link", { rel: "stylesheet", href: new URL("page.css", import.meta.url).href }))`.
  *
  * @typedef {Object} Page
  * @property {string[]} [columns] the columns of the list, by field name

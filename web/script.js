@@ -86,6 +86,27 @@ const isCurrent = (href) =>
 const navLink = ({ href, text, mark }) =>
   h("a", { href, "aria-current": isCurrent(href) ? "page" : null }, mark, h("span", null, text));
 
+// ---- search of everything ------------------------------------------------
+
+const SEARCH_KEYS = /^(Mac|iP)/.test(navigator.platform) ? "⌘ K" : "Ctrl K";
+
+const canSearch = () => Boolean(currentSession() && findSlice("search"));
+
+const showSearch = async () => {
+  const { openSearch } = await orReload(import("./search.js"));
+  if (!document.querySelector("dialog[open]")) openSearch({ places: places(), slices: catalogue.items });
+};
+
+/** @param {import("./dom.js").Child} face */
+const searchButton = (tag, face) =>
+  canSearch() &&
+  h(
+    tag,
+    { type: "button", onclick: showSearch, "aria-haspopup": "dialog", "aria-keyshortcuts": "Control+K Meta+K" },
+    icon("search"),
+    face,
+  );
+
 const showNavigation = () => {
   const session = currentSession();
   const all = places();
@@ -101,6 +122,7 @@ const showNavigation = () => {
   fill(
     side,
     h("div.side-top", null, h("a.brand", { href: "/" }, logo(), h("span", null, catalogue?.name ?? "Slice API"))),
+    searchButton("button.search-button", [h("span", null, "Search"), h("kbd", { "aria-hidden": "true" }, SEARCH_KEYS)]),
     h(
       "nav",
       { "aria-label": "Main" },
@@ -159,10 +181,11 @@ const showNavigation = () => {
       ],
     });
   };
-  const few = [all[0], ...all.slice(1, -1).slice(0, 3)];
+  const few = [all[0], ...all.slice(1, -1).slice(0, canSearch() ? 2 : 3)];
   fill(
     bottomBar,
     few.map((place) => navLink({ ...place, mark: place.mark.cloneNode(true) })),
+    searchButton("button", h("span", null, "Search")),
     h("button", { type: "button", onclick: openMenu }, icon("menu"), h("span", null, "Menu")),
   );
   bottomBar.hidden = false;
@@ -431,7 +454,8 @@ const isTyping = (target) => Boolean(target.closest?.("input, textarea, select, 
 
 const showKeys = () => {
   const rows = [
-    ["/", "Search"],
+    ["/", "Search this page, or everything"],
+    ...(canSearch() ? [[SEARCH_KEYS, "Search everything"]] : []),
     ["n", "New"],
     ["e", "Edit"],
     ["↑ ↓", "Move in a table"],
@@ -483,7 +507,7 @@ const goByLetter = (letter) => {
 };
 
 const KEYS = {
-  "/": () => focusIn("[data-search]"),
+  "/": () => focusIn("[data-search]") || (canSearch() && (showSearch(), true)),
   n: () => press("[data-new]"),
   e: () => press("[data-edit]"),
   "?": () => showKeys() ?? true,
@@ -497,7 +521,14 @@ const KEYS = {
   ArrowDown: () => document.activeElement?.matches("body, main, h1, [data-search]") && focusIn("table.data tbody a"),
 };
 
+const isSearchKey = (event) =>
+  event.key.toLowerCase() === "k" && event.ctrlKey !== event.metaKey && !event.altKey && !event.shiftKey;
+
 addEventListener("keydown", (event) => {
+  if (isSearchKey(event) && canSearch() && !document.querySelector("dialog[open]")) {
+    event.preventDefault();
+    return showSearch();
+  }
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
   if (document.querySelector("dialog[open]")) return;
   const isSearch = event.target.matches?.("[data-search]");

@@ -1,6 +1,8 @@
 """Periodic work: a slice's `jobs.py` marks functions with `@every`; one of many processes runs each.
 
-A job is `job(tx)`, one transaction. Whoever takes its lease first runs it; the lease lies in storage.
+A job is `def job(tx)`, one transaction; a parameter annotated with the slice's settings is given them. Whoever takes its
+lease first runs it. The lease lies in storage, so a job that is due after a restart runs soon, and one that is not waits.
+What a job raises takes all it did back; it is logged, counted (`slice_jobs_total`), and tried again an interval later.
 """
 
 import asyncio
@@ -17,7 +19,10 @@ from slice_api.chassis.storage.faults import StorageAway
 from slice_api.chassis.storage.stores import Collection
 from slice_api.chassis.storage.tx import Tx
 
-F = TypeVar("F", bound=Callable[[Tx], Any])
+F = TypeVar("F", bound=Callable[..., Any])
+
+FIRST_SECONDS = 30.0
+"""When jobs of longer intervals are first looked at, so that a start is quick and a daily restart skips no daily job."""
 
 
 class Job(NamedTuple):
@@ -39,7 +44,7 @@ LEASES = Collection("chassis_job_leases", Lease)
 
 
 def every(*, seconds: float) -> Callable[[F], F]:
-    """Mark `job(tx)` in a slice's `jobs.py` to be run at this interval, in one process at a time."""
+    """Mark `def job(tx)` in a slice's `jobs.py` to be run at this interval, in one process at a time."""
 
     def mark(run: F) -> F:
         run.__dict__["every_seconds"] = seconds
@@ -48,13 +53,14 @@ def every(*, seconds: float) -> Callable[[F], F]:
     return mark
 
 
-def _run_if_due(tx: Tx, job: Job) -> bool:
+def _run_if_due(tx: Tx, job: Job) -> tuple[bool, float]:
+    """Whether it was run, and in how many seconds it is due next."""
     lease = tx.get(LEASES, job.name)
     if lease is not None and lease.next_at > tx.now:
-        return False
-    tx.put(LEASES, Lease(id=job.name, next_at=tx.now + timedelta(seconds=job.seconds * 0.9)))
+        return False, (lease.next_at - tx.now).total_seconds()
+    tx.put(LEASES, Lease(id=job.name, next_at=tx.now + timedelta(seconds=job.seconds)))
     job.run(tx)
-    return True
+    return True, job.seconds
 
 
 class JobRunner:
@@ -68,17 +74,20 @@ class JobRunner:
         for job in self._jobs:
             await self._run(job)
 
-    async def _run(self, job: Job) -> None:
+    async def _run(self, job: Job) -> float:
+        """Run a job if it is due; gives the seconds until it is worth looking again."""
         try:
-            has_run = await self._db.transact(_run_if_due, job)
+            has_run, seconds = await self._db.transact(_run_if_due, job)
         except StorageAway:
-            return
+            return min(job.seconds, FIRST_SECONDS)
         except Exception as error:
             self._metrics.jobs.labels(job.name, "failed").inc()
             self._log.error("job failed", job=job.name, exc_info=error)
-            return
+            return job.seconds
         if has_run:
             self._metrics.jobs.labels(job.name, "done").inc()
+        # The lease may have been taken while the interval was a longer one.
+        return min(seconds, job.seconds)
 
     async def run(self, closing: asyncio.Event) -> None:
         """Keep running jobs until the service stops; each has its own rhythm."""
@@ -87,7 +96,8 @@ class JobRunner:
                 tasks.create_task(self._repeat(job, closing))
 
     async def _repeat(self, job: Job, closing: asyncio.Event) -> None:
+        seconds = min(job.seconds, FIRST_SECONDS)
         while not closing.is_set():
-            await wait_for(closing, job.seconds)
+            await wait_for(closing, seconds)
             if not closing.is_set():
-                await self._run(job)
+                seconds = await self._run(job)
