@@ -2,6 +2,7 @@
 
 from slice_api.chassis.batches import Batch
 from slice_api.chassis.caches import Cached
+from slice_api.chassis.changes import Change, merged
 from slice_api.chassis.dependencies import (
     BaseUrl,
     Caller,
@@ -36,7 +37,7 @@ from slice_api.chassis.problems import (
     unauthenticated,
     unavailable,
 )
-from slice_api.chassis.schemas import Integer, Line, Schema, Tag, Tags, Text, Time
+from slice_api.chassis.schemas import Date, Integer, Line, Schema, Tag, Tags, Text, Time, Url
 from slice_api.chassis.search import Found
 from slice_api.chassis.storage.pages import Page, PageQuery
 from slice_api.chassis.storage.query import (
@@ -63,10 +64,12 @@ __all__ = [
     "Batch",
     "Cached",
     "Caller",
+    "Change",
     "ClientAddress",
     "Collection",
     "CommaList",
     "Condition",
+    "Date",
     "Db",
     "Event",
     "EventRecord",
@@ -95,6 +98,7 @@ __all__ = [
     "Text",
     "Time",
     "Tx",
+    "Url",
     "after",
     "all_invalid",
     "at_least",
@@ -111,6 +115,7 @@ __all__ = [
     "invalid",
     "is_missing",
     "matches",
+    "merged",
     "new_id",
     "not_found",
     "notice_page",

@@ -1,11 +1,23 @@
 """The base of every model, and the field types that all storage engines agree on."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    StringConstraints,
+    TypeAdapter,
+)
 
+_FULL_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_HTTP_URL = TypeAdapter[HttpUrl](HttpUrl)
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 
 MAX_INTEGER = 2**63 - 1
@@ -33,6 +45,17 @@ def _to_utc(value: datetime) -> datetime:
         raise ValueError("must be a time between the years 1 and 9999 in UTC") from error
 
 
+def _must_be_full_date(value: Any) -> Any:
+    is_date = type(value) is date or (isinstance(value, str) and _FULL_DATE.fullmatch(value))
+    if not is_date:
+        raise ValueError("must be a date such as 2026-01-31 (RFC 3339, full-date)")
+    return value
+
+
+def _normal_url(value: str) -> str:
+    return str(_HTTP_URL.validate_python(value))
+
+
 def _lowered(value: str) -> str:
     return value.strip().lower()
 
@@ -44,6 +67,9 @@ def _without_repeats(values: list[str]) -> list[str]:
 Time = Annotated[AwareDatetime, BeforeValidator(_must_be_rfc3339), AfterValidator(_to_utc)]
 """A moment: RFC 3339 with an offset on the way in, UTC inside and with `Z` on the way out."""
 
+Date = Annotated[date, BeforeValidator(_must_be_full_date)]
+"""A day: `2026-01-31`."""
+
 Integer = Annotated[int, Field(ge=-(2**63), le=MAX_INTEGER)]
 """A whole number that every engine can keep (64 bits)."""
 
@@ -52,6 +78,9 @@ Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 
 Text = Annotated[str, StringConstraints(max_length=10_000)]
 """Text of up to 10,000 characters."""
+
+Url = Annotated[str, AfterValidator(_normal_url), Field(max_length=2048, json_schema_extra={"format": "uri"})]
+"""An absolute http or https URL, kept in its normal form."""
 
 Tag = Annotated[str, AfterValidator(_lowered), StringConstraints(min_length=1, max_length=40)]
 Tags = Annotated[list[Tag], AfterValidator(_without_repeats), Field(max_length=20, examples=[["docs", "spring"]])]

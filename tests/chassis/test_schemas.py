@@ -1,6 +1,6 @@
 """Field types that every storage engine agrees on."""
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -8,13 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from slice_api.chassis import Integer, Schema, Tags, Time
+from slice_api.chassis import Date, Integer, Schema, Tags, Time, Url
 from slice_api.chassis.ids import READABLE, new_id, random_text
 from tests.chassis.strategies import STEADY
 
 TIMES = TypeAdapter[datetime](Time)
 TAGS = TypeAdapter[list[str]](Tags)
 INTEGERS = TypeAdapter[int](Integer)
+DATES = TypeAdapter[date](Date)
+URLS = TypeAdapter[str](Url)
 
 offsets = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 naive = st.datetimes().filter(lambda each: 2 <= each.year <= 9998)
@@ -98,3 +100,37 @@ class Measured(Schema):
 def test_a_number_is_never_infinite_since_no_database_would_give_it_back(size: float) -> None:
     with pytest.raises(ValidationError, match="finite number"):
         Measured(size=size)
+
+
+def test_a_date_is_a_day_and_nothing_more() -> None:
+    assert DATES.validate_python("2026-01-31") == date(2026, 1, 31)
+    assert DATES.dump_json(date(2026, 1, 31)) == b'"2026-01-31"'
+
+
+NO_DATES: list[Any] = ["2026-02-30", "2026-1-31", "2026-01-31T00:00:00Z", "20260131", 1769817600, None, ""]
+NO_DATES += ["2026-01-31\n", "٢٠٢٦-01-31", datetime(2026, 1, 31, tzinfo=UTC)]
+
+
+@pytest.mark.parametrize("value", NO_DATES, ids=repr)
+def test_what_is_no_date_is_refused(value: Any) -> None:
+    with pytest.raises(ValidationError):
+        DATES.validate_python(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("https://example.org", "https://example.org/"),
+        ("HTTP://Example.ORG:80/A?b=C#d", "http://example.org/A?b=C#d"),
+        ("https://bücher.example/ä", "https://xn--bcher-kva.example/%C3%A4"),
+    ],
+)
+def test_a_url_is_kept_in_its_normal_form(text: str, kept: str) -> None:
+    assert URLS.validate_python(text) == kept
+    assert URLS.validate_python(kept) == kept
+
+
+@pytest.mark.parametrize("value", ["javascript:alert(1)", "ftp://example.org/", "/path", "https://", "", "x", 1, None])
+def test_what_is_no_web_address_is_refused(value: Any) -> None:
+    with pytest.raises(ValidationError):
+        URLS.validate_python(value)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from pydantic import BaseModel
 
+from slice_api.chassis.changes import Change, merged
 from slice_api.chassis.events import EVENTS, Event, EventRecord, record_of
 from slice_api.chassis.problems import not_found, precondition_failed
 from slice_api.chassis.storage.columns import kinds_of
@@ -204,6 +205,13 @@ class Tx:
             return changed
         self._replace(collection, key, Row(changed, row.version if is_silent else self._version_after(row)), row)
         return changed
+
+    def patch(self, collection: Collection[M], key: str, change: Change) -> M:
+        """Put a merge patch on a document and give it back; raises 404 · not-found when there is none."""
+        document = self.update(collection, key, lambda held: merged(held, change))
+        if document is None:
+            raise not_found(collection.noun, key)
+        return document
 
     def pop(self, collection: Collection[M], key: str) -> M | None:
         """Take a document out and give it back; None when there is none."""

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
-from slice_api.chassis import Principal, Tx, conflict, invalid
+from slice_api.chassis import Principal, Tx, conflict, invalid, merged
 from slice_api.chassis.credentials import hash_key, make_key
 from slice_api.chassis.problems import missing_scope
 from slice_api.slices.keys.schemas import (
@@ -50,13 +50,8 @@ def read_key(tx: Tx, key_id: str) -> Key:
 def update_key(tx: Tx, key_id: str, change: KeyChange, caller: Principal, known_scopes: AbstractSet[str]) -> Key:
     key = tx.fetch(KEYS, key_id)
     _check_rank(key, caller)
-    fields = change.model_dump(exclude_unset=True)
-    for name in ("name", "scopes"):
-        if name in fields and fields[name] is None:
-            raise invalid(f"#/{name}", "cannot be cleared")
-    if "scopes" in fields:
-        _check_scopes(set(fields["scopes"]) ^ set(key.scopes), caller, known_scopes | set(key.scopes))
-    changed = key.model_copy(update=fields)
+    changed = merged(key, change)
+    _check_scopes(set(changed.scopes) ^ set(key.scopes), caller, known_scopes | set(key.scopes))
     if not (changed.is_admin and is_valid(changed, tx.now)):
         _must_not_be_last_admin(tx, key, "changed into one that is none")
     tx.update(KEYS, key_id, lambda _: changed)

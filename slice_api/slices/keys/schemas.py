@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from slice_api.chassis import Event, Schema, Time
+from slice_api.chassis import Change, Event, Schema, Time
 
 
 def _sorted_once(scopes: list[str]) -> list[str]:
@@ -33,15 +33,8 @@ class NewKey(Schema):
     """When it stops working; null: never."""
 
 
-class KeyChange(Schema):
+class KeyChange(Change, NewKey):
     """What to change of a key; what is left out stays."""
-
-    name: Name | None = None
-    """What it is for."""
-    scopes: Scopes | None = None
-    """What it may do."""
-    expires_at: Time | None = Field(default=None, examples=["2099-12-31T23:59:59Z"])
-    """When it stops working; null: never."""
 
 
 class Key(Schema):

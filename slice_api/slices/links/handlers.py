@@ -1,10 +1,9 @@
 """Making, finding, changing and deleting links."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from slice_api.chassis import Page, PageQuery, Principal, Taken, Tx, conflict, invalid, new_id, random_text
+from slice_api.chassis import Page, PageQuery, Principal, Taken, Tx, conflict, invalid, merged, new_id, random_text
 from slice_api.slices.links import store
 from slice_api.slices.links.lookup import find_link, find_started_link, over
 from slice_api.slices.links.schemas import (
@@ -60,9 +59,8 @@ def read_link(tx: Tx, slug: str, site: Site) -> Link:
 def update_link(tx: Tx, slug: str, change: LinkChange, site: Site) -> Link:
     """The link after a merge patch; one that changes nothing leaves it as it is. Raises 404, 412 and 422."""
     link = find_link(tx, slug)
-    given = {name: getattr(change, name) for name in change.model_fields_set}
-    check_fit(site, url=given.get("url"), expired_url=given.get("expired_url"))
-    changed = tx.update(store.LINKS, link.slug, lambda held: _merged(held, given, tx.now))
+    check_fit(site, url=change.url, expired_url=change.expired_url)
+    changed = tx.update(store.LINKS, link.slug, lambda held: _changed(held, change, tx.now))
     if changed is None or changed is link:
         return as_shown(link, site)
     tx.emit(LinkUpdated(link=as_shown(changed, site)), subject=link.slug)
@@ -121,14 +119,14 @@ def _free_slug(tx: Tx, site: Site) -> str:
             return slug
 
 
-def _merged(link: StoredLink, given: Mapping[str, Any], now: datetime) -> StoredLink:
-    """The link with the given fields, the same object when they change nothing; raises 422 for an unsound whole."""
-    changed = link.model_copy(update={**given, "tags": given.get("tags", link.tags) or []})
-    if changed == link:
+def _changed(link: StoredLink, change: LinkChange, now: datetime) -> StoredLink:
+    """The link after the change, the same object when that changes nothing; raises 422 for an unsound whole."""
+    changed = merged(link, change)
+    if changed is link:
         return link
     if changed.starts_at is not None and changed.expires_at is not None and changed.expires_at <= changed.starts_at:
         pointer, detail = ("#/expires_at", "must be after starts_at")
-        if "expires_at" not in given:
+        if "expires_at" not in change.model_fields_set:
             pointer, detail = ("#/starts_at", "must be before expires_at")
         raise invalid(pointer, detail)
     return changed.model_copy(update={"updated_at": now})

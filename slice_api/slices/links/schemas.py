@@ -2,11 +2,11 @@
 
 from datetime import datetime
 from hashlib import blake2b
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator
 
-from slice_api.chassis import Event, Integer, Schema, Tags, Time
+from slice_api.chassis import Change, Event, Integer, Schema, Tags, Time
 from slice_api.slices.links.slugs import MAX_LENGTH, check_slug
 from slice_api.slices.links.urls import check_url
 
@@ -71,21 +71,8 @@ class NewLink(LinkFields):
         return value
 
 
-def _without_defaults(schema: dict[str, Any]) -> None:
-    """What is left out of a merge patch (RFC 7396) stays; a default would make clients send it, and so change it."""
-    for field in schema["properties"].values():
-        field.pop("default", None)
-
-
-class LinkChange(LinkFields):
+class LinkChange(Change, LinkFields):
     """What to change of a link: what is left out stays, null clears."""
-
-    model_config = ConfigDict(json_schema_extra=_without_defaults)
-
-    url: Url = Field(default="", examples=["https://example.org/guide?lang=en"])
-    """Where it leads: an absolute http or https URL, kept byte for byte as typed."""
-    tags: Tags | None = None  # type: ignore[assignment]
-    """Labels to find it by, lower-case."""
 
     _check_urls = field_validator("url", "expired_url")(_checked_url)
 

@@ -1,0 +1,48 @@
+"""Merge patches (RFC 7396): the base of what a PATCH takes, and how it is put on a document."""
+
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from slice_api.chassis.schemas import Schema
+
+M = TypeVar("M", bound=BaseModel)
+
+_EMPTY: tuple[Any, ...] = ("", [])
+
+
+def _without_defaults(schema: dict[str, Any]) -> None:
+    """What is left out stays; a default would make clients send it, and so change it."""
+    for field in schema.get("properties", {}).values():
+        field.pop("default", None)
+
+
+class Change(Schema):
+    """What a PATCH takes: `class NoteChange(Change, NewNote)` has the fields of a new note, and needs none of them.
+
+    What is left out stays. Null clears what may be null or is empty by default (a text, a list); anywhere else it is
+    refused like any value that does not fit.
+    """
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Let every field be left out, and null stand for what is empty."""
+        super().__pydantic_init_subclass__(**kwargs)
+        for field in cls.model_fields.values():
+            if field.is_required():
+                field.default = None
+            elif field.default in _EMPTY:
+                field.annotation = Annotated[field.annotation, *field.metadata] | None  # type: ignore[assignment]
+                field.metadata = []
+        cls.model_rebuild(force=True)
+
+
+def merged(document: M, change: Change) -> M:
+    """The document with what the change names; the very same object when that changes nothing."""
+    fields = type(change).model_fields
+    given = {name: getattr(change, name) for name in change.model_fields_set}
+    cleared = {name: fields[name].get_default() for name, value in given.items() if value is None}
+    changed = document.model_copy(update=given | cleared)
+    return document if changed == document else changed
