@@ -36,8 +36,11 @@ tests_of_gone_slices := $(filter-out $(slices_there:%=tests/slices/%),$(wildcard
 bench: .venv/.installed ## measure speed under load (CASE=…)
 	@.venv/bin/python -m tests.load $(CASE)
 
-new: ## make a new slice (NAME=…)
-	@echo "not yet" >&2; exit 1
+# By value: what stands in them reaches the shell as it was typed, and is text there.
+new: export new_name = $(value name)
+new: export new_fields = $(value fields)
+new: .venv/.installed ## make a new slice (name=polls fields="question:str closes_at:datetime?")
+	@.venv/bin/python -m slice_api new --fields="$$new_fields" -- "$$new_name"
 
 slices: ## list the slices
 	@echo "not yet" >&2; exit 1

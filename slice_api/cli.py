@@ -1,4 +1,4 @@
-"""The command line: `python -m slice_api [serve|env|storage]`."""
+"""The command line: `python -m slice_api [serve|env|new|storage]`."""
 
 import argparse
 import logging
@@ -18,6 +18,8 @@ from slice_api.chassis.logs import StandardLogHandler
 from slice_api.chassis.storage.engines import is_in_memory
 from slice_api.chassis.storage.faults import StorageAway, Unreadable
 from slice_api.main import create_app
+from slice_api.scaffold.command import add_new_parser, run_new_command
+from slice_api.scaffold.fields import Refused
 from slice_api.serving import serve, supervise, work
 from slice_api.settings import (
     PREFIX,
@@ -84,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
         each.add_argument("--workers", type=int, default=1, help="how many processes share the work (1)")
     env = commands.add_parser("env", help="print every setting with its default and meaning, as in .env.example")
     env.add_argument("--table", action="store_true", help="as a table in Markdown, as in the README")
+    add_new_parser(commands)
     _add_storage_parser(commands)
     worker = commands.add_parser("worker")  # without help, it is not listed: `serve` starts it, nobody else
     worker.add_argument("--listening", type=int, action="append", required=True)
@@ -170,6 +173,8 @@ def _run(options: argparse.Namespace) -> None:
     match options.command:
         case "env":
             sys.stdout.write(settings_table() if options.table else environment_example())
+        case "new":
+            sys.exit(run_new_command(options))
         case "storage":
             # Loaded only here: the drivers of every database take as long as half of all the rest.
             from slice_api.storage_commands import run_storage_command
@@ -188,7 +193,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _run(options)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
-    except (DiscoveryError, SettingsError) as error:
+    except (DiscoveryError, Refused, SettingsError) as error:
         sys.exit(str(error))
     except StorageAway as error:
         sys.exit(f"Storage cannot be used: {error}")
