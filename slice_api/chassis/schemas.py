@@ -15,6 +15,7 @@ from pydantic import (
     StringConstraints,
     TypeAdapter,
 )
+from pydantic_core import PydanticKnownError
 
 _FULL_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _HTTP_URL = TypeAdapter[HttpUrl](HttpUrl)
@@ -56,6 +57,17 @@ def _normal_url(value: str) -> str:
     return str(_HTTP_URL.validate_python(value))
 
 
+def _at_most(longest: int) -> BeforeValidator:
+    """A limit on text as it was sent: what is stripped counts too, as the schema says."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, str) and len(value) > longest:
+            raise PydanticKnownError("string_too_long", {"max_length": longest})
+        return value
+
+    return BeforeValidator(check)
+
+
 def _lowered(value: str) -> str:
     return value.strip().lower()
 
@@ -73,7 +85,11 @@ Date = Annotated[date, BeforeValidator(_must_be_full_date)]
 Integer = Annotated[int, Field(ge=-(2**63), le=MAX_INTEGER)]
 """A whole number that every engine can keep (64 bits)."""
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\r\n]*$")]
+Line = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\r\n]*$"),
+    _at_most(200),
+]
 """One line of text: a name or a title, 1 to 200 characters."""
 
 Text = Annotated[str, StringConstraints(max_length=10_000)]
@@ -82,6 +98,6 @@ Text = Annotated[str, StringConstraints(max_length=10_000)]
 Url = Annotated[str, AfterValidator(_normal_url), Field(max_length=2048, json_schema_extra={"format": "uri"})]
 """An absolute http or https URL, kept in its normal form."""
 
-Tag = Annotated[str, AfterValidator(_lowered), StringConstraints(min_length=1, max_length=40)]
+Tag = Annotated[str, AfterValidator(_lowered), StringConstraints(min_length=1, max_length=40), _at_most(40)]
 Tags = Annotated[list[Tag], AfterValidator(_without_repeats), Field(max_length=20, examples=[["docs", "spring"]])]
 """Up to 20 labels, lower-cased, each up to 40 characters."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from slice_api.chassis import Date, Integer, Schema, Tags, Time, Url
+from slice_api.chassis import Date, Integer, Line, Schema, Tag, Tags, Time, Url
 from slice_api.chassis.ids import READABLE, new_id, random_text
 from tests.chassis.strategies import STEADY
 
@@ -134,3 +134,11 @@ def test_a_url_is_kept_in_its_normal_form(text: str, kept: str) -> None:
 def test_what_is_no_web_address_is_refused(value: Any) -> None:
     with pytest.raises(ValidationError):
         URLS.validate_python(value)
+
+
+@pytest.mark.parametrize("kind", [TypeAdapter[str](Line), TypeAdapter[str](Tag)], ids=["line", "tag"])
+def test_the_length_in_the_schema_is_that_of_the_text_as_it_is_sent(kind: TypeAdapter[str]) -> None:
+    longest = kind.json_schema()["maxLength"]
+    assert kind.validate_python(" " + "x" * (longest - 1)) == "x" * (longest - 1)
+    with pytest.raises(ValidationError, match=f"at most {longest} characters"):
+        kind.validate_python(" " + "x" * longest)

@@ -1,57 +1,19 @@
 """The suite itself: a folder that has just come is tested by every check, and a fault in it is found."""
 
 import asyncio
-import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 from schemathesis.generation import GenerationMode
 
+from tests.conformance.checks import CHECKS, Check, Folder, run_check
 from tests.conformance.notes import LEAST, NOTES, broken
-from tests.conformance.subject import PACKAGES, Api, Subject, api_of, subject_of
+from tests.conformance.subject import PACKAGES, api_of, subject_of
 from tests.conformance.test_access import NO_WAY_TO_REVOKE
 from tests.conformance.test_generated import ask_many, running_in
 from tests.support import make_app, slices_package
-
-_THEMES = ("access", "answers", "document", "folders", "idempotency", "lists", "objects", "requests")
-
-
-class Check(NamedTuple):
-    """A test of the suite, to be run over slices of one's own."""
-
-    name: str
-    run: Callable[..., Any]
-
-    def __str__(self) -> str:
-        return self.name
-
-    def cases(self, subject: Subject) -> list[dict[str, Any]]:
-        """What it is run over in these slices."""
-        if hasattr(self.run, "fits_route"):
-            return [{"route": each} for each in subject.routes if self.run.fits_route(each)]
-        return [{"part": each} for each in subject.slices]
-
-
-def _checks() -> Iterator[Check]:
-    for theme in _THEMES:
-        for name, run in vars(import_module(f"tests.conformance.test_{theme}")).items():
-            if hasattr(run, "fits_route") or hasattr(run, "is_for_slices"):
-                yield Check(f"{theme}.{name.removeprefix('test_')}", run)
-
-
-CHECKS = {each.name: each for each in _checks()}
-
-
-class Folder(NamedTuple):
-    """A made-up slice beside the others."""
-
-    packages: tuple[str, ...]
-    subject: Subject
-    """The made-up slice alone."""
 
 
 @contextmanager
@@ -59,7 +21,7 @@ def folder_of(place: Path, files: Mapping[str, str]) -> Iterator[Folder]:
     """A folder `notes` with these files, found by discovery."""
     with slices_package(place, {"notes": files}) as package:
         packages = (*PACKAGES, package)
-        yield Folder(packages, subject_of(make_app(packages=packages)))
+        yield Folder("notes", packages, subject_of(make_app(packages=packages)))
 
 
 @pytest.fixture(scope="module")
@@ -74,37 +36,18 @@ def least(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
         yield found
 
 
-async def _run(check: Check, folder: Folder) -> list[str]:
-    """Run a check over a made-up slice; gives why it was passed over, where it was."""
-    passed_over: list[str] = []
-    async with api_of(packages=folder.packages, subject=folder.subject) as api:
-        for case in check.cases(folder.subject.of(["notes"])):
-            try:
-                await _call(check, api, case)
-            except pytest.skip.Exception as skipped:
-                passed_over.append(str(skipped))
-    return passed_over
-
-
-async def _call(check: Check, api: Api, case: dict[str, Any]) -> None:
-    wants_api = "api" in inspect.signature(check.run).parameters
-    outcome = check.run(**({"api": api} if wants_api else {}), **case)
-    if inspect.isawaitable(outcome):
-        await outcome
-
-
 _FOR_OTHER_SLICES = {"access.any_key_opens_a_route_without_a_scope", "document.public_operations_declare_no_key"}
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=str)
 async def test_a_new_folder_passes_every_check(check: Check, folder: Folder) -> None:
     assert check.cases(folder.subject.of(["notes"])) or check.name in _FOR_OTHER_SLICES
-    assert set(await _run(check, folder)) <= {NO_WAY_TO_REVOKE}
+    assert set(await run_check(check, folder)) <= {NO_WAY_TO_REVOKE}
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=str)
 async def test_a_folder_with_little_in_it_passes_every_check(check: Check, least: Folder) -> None:
-    await _run(check, least)
+    await run_check(check, least)
 
 
 @pytest.mark.parametrize("mode", GenerationMode)
@@ -221,4 +164,4 @@ _FAULTS: Mapping[str, tuple[str, str, str]] = {
 async def test_a_fault_is_found(name: str, tmp_path: Path) -> None:
     found = (AssertionError, pytest.fail.Exception)
     with folder_of(tmp_path, broken(*_FAULTS[name])) as folder, pytest.raises(found):
-        await _run(CHECKS[name], folder)
+        await run_check(CHECKS[name], folder)
