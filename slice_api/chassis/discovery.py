@@ -79,6 +79,22 @@ class Slice(NamedTuple):
         return frozenset(part for path in self.root_paths if "{" not in (part := path.split("/")[1]) and part)
 
 
+class Found(NamedTuple):
+    """A place where a slice is meant to be, and what came of it."""
+
+    name: str
+    folder: Path
+    slice: Slice | None
+    """None when it cannot be imported or is left out."""
+    faults: tuple[Fault, ...] = ()
+    is_disabled: bool = False
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether it can serve."""
+        return self.slice is not None and not self.faults
+
+
 def paths_of(router: APIRouter | None) -> list[str]:
     """The path templates of a router."""
     return [context.path or "" for context in iter_route_contexts(router.routes)] if router else []
@@ -95,16 +111,13 @@ def slice_folders(package: str) -> list[Path]:
     )
 
 
-def _in_package(name: str, disabled: Iterable[str]) -> Iterable[tuple[str, str, Path]]:
-    for folder in slice_folders(name):
-        if folder.name not in disabled:
-            yield folder.name, f"{name}.{folder.name}", folder
+def _in_package(name: str) -> Iterable[tuple[str, str, Path]]:
+    return ((folder.name, f"{name}.{folder.name}", folder) for folder in slice_folders(name))
 
 
-def _in_entry_points(disabled: Iterable[str]) -> Iterable[tuple[str, str, Path]]:
+def _in_entry_points() -> Iterable[tuple[str, str, Path]]:
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
-        if point.name not in disabled:
-            yield point.name, point.value, _folder_of(point.value)
+        yield point.name, point.value, _folder_of(point.value)
 
 
 def slice_names(package: str) -> set[str]:
@@ -343,25 +356,49 @@ def _check_shared(slices: Sequence[Slice], what: str, names_of: Callable[[Slice]
                 yield Fault(each.name, f"{what} {name!r} is also in {owners[name]}")
 
 
-def find_slices(
-    packages: Sequence[str], disabled: Sequence[str] = (), *, pages: Container[str] = ()
-) -> tuple[Slice, ...]:
-    """All slices by name; raises DiscoveryError with every fault at once.
-
-    `pages` are the slices that the web front end itself has a page of.
-    """
-    places = [place for package in packages for place in _in_package(package, disabled)]
-    places += _in_entry_points(disabled)
-    loaded = [_load(*place) for place in places]
-    faults = [fault for _, found in loaded for fault in found]
-    slices = sorted((found for found, _ in loaded if found is not None), key=lambda each: each.name)
+def _check_same_names(slices: Sequence[Slice]) -> Iterable[Fault]:
     seen: dict[str, Path] = {}
     for each in slices:
         if each.name in seen:
-            faults.append(Fault(each.name, f"two slices have this name: {seen[each.name]} and {each.folder}"))
+            yield Fault(each.name, f"two slices have this name: {seen[each.name]} and {each.folder}")
         seen.setdefault(each.name, each.folder)
-    faults += [Fault(name, told) for name, _, folder in places for told in web_faults(name, folder, pages)]
-    faults += _check_together(slices)
+
+
+def _look(name: str, package: str, folder: Path, disabled: Sequence[str], pages: Container[str]) -> Found:
+    if name in disabled:
+        return Found(name, folder, None, is_disabled=True)
+    found, faults = _load(name, package, folder)
+    return Found(name, folder, found, (*faults, *(Fault(name, told) for told in web_faults(name, folder, pages))))
+
+
+def survey(
+    packages: Sequence[str], disabled: Sequence[str] = (), *, pages: Container[str] = ()
+) -> tuple[Found, ...]:
+    """Every place of a slice by name, with what is wrong with it alone and beside the others; raises nothing.
+
+    `pages` are the slices that the web front end itself has a page of.
+    """
+    places = [place for package in packages for place in _in_package(package)]
+    places += _in_entry_points()
+    looked = sorted((_look(*place, disabled, pages) for place in places), key=lambda each: each.name)
+    slices = [each.slice for each in looked if each.slice is not None]
+    together = sorted({*_check_same_names(slices), *_check_together(slices)})
+    return tuple(
+        each._replace(faults=(*each.faults, *(fault for fault in together if fault.slice_name == each.name)))
+        for each in looked
+    )
+
+
+def slices_of(found: Sequence[Found]) -> tuple[Slice, ...]:
+    """The slices of a survey; raises DiscoveryError with every fault at once."""
+    faults = {fault for each in found for fault in each.faults}
     if faults:
-        raise DiscoveryError(sorted(set(faults)))
-    return tuple(slices)
+        raise DiscoveryError(sorted(faults))
+    return tuple(each.slice for each in found if each.slice is not None)
+
+
+def find_slices(
+    packages: Sequence[str], disabled: Sequence[str] = (), *, pages: Container[str] = ()
+) -> tuple[Slice, ...]:
+    """All slices by name, as `survey` finds them; raises DiscoveryError with every fault at once."""
+    return slices_of(survey(packages, disabled, pages=pages))
