@@ -402,6 +402,32 @@ def test_lists_are_asked_for_their_items_and_nothing_else_is(store: OpenStorage)
         store.transact(Tx.page, THINGS, order="tags")
 
 
+def test_a_size_counts_every_partition_and_what_has_expired_and_ends_at_the_most(
+    store: OpenStorage, clock: FrozenClock
+) -> None:
+    insert(store, *(Thing(id=str(number), expires_at=clock.now + timedelta(hours=1)) for number in range(5)))
+    for partition in ("", "one", "other"):
+        store.transact(Tx.extend, MARKS, [Mark(text="x")] * 2, partition=partition)
+    clock.advance(hours=2)
+    sizes = [store.transact(Tx.size, each) for each in (THINGS, PLAINS, MARKS)]
+    assert sizes == [5, 0, 6]
+    assert [store.transact(Tx.size, each, 3) for each in (THINGS, PLAINS, MARKS)] == [3, 0, 3]
+
+
+def test_what_is_not_kept_is_paged_by_its_key(store: OpenStorage) -> None:
+    things = [Thing(id=each) for each in "cabd"]
+
+    def ids(page: PageQuery, name: str = "letters") -> tuple[str, str | None]:
+        found = store.transact(Tx.page_of, things, page, key=lambda thing: thing.id, name=name)
+        return "".join(each.id for each in found.items), found.next
+
+    first, cursor = ids(PageQuery(limit=3))
+    assert (first, *ids(PageQuery(limit=3, after=cursor))) == ("abc", "d", None)
+    assert ids(PageQuery(limit=4)) == ("abcd", None)
+    with pytest.raises(Problem, match="not a cursor of this list"):
+        ids(PageQuery(after=cursor), name="numbers")
+
+
 def test_the_faces_single_calls_are_transactions_of_their_own(store: OpenStorage) -> None:
     insert(store, Thing(id="a", rank=1), Thing(id="b", rank=2))
     assert store.run(store.db.get(THINGS, "a")) == Thing(id="a", rank=1)

@@ -168,6 +168,16 @@ class _MemoryRows:
         fits = as_predicate(collection, where)
         return sum(fits(row.document) for row in table.rows.values())
 
+    def size(self, store: Store, most: int) -> int:
+        if isinstance(store, Collection):
+            return min(most, len(self._tables[store.name].rows))
+        count = 0
+        for part in self._tapes[store.name].parts.values():
+            count += len(part)
+            if count >= most:
+                return most
+        return count
+
     def extend(self, log: Log[Any], partition: str, entries: Sequence[Any]) -> int:
         tape = self._tapes[log.name]
         part = tape.parts.setdefault(partition, [])

@@ -121,6 +121,9 @@ class SqlRows:
         own = self._statements[collection.name]
         return int(self._run(own.count(shape_of(where)), own.values_of(where))[0][0])
 
+    def size(self, store: Store, most: int) -> int:
+        return int(self._run(self._statements[store.name].size, (most,))[0][0])
+
     def _row(self, collection: Collection[Any], key: str, body: str, version: int, model: int) -> Row:
         return Row(decode(collection, key, body, model), version)
 

@@ -275,6 +275,12 @@ class Statements:
         return self._compiled(query.where(*self._where(shape, Binds())))
 
     @cached_property
+    def size(self) -> Statement:
+        """How many rows there are, up to a number."""
+        some = _limited(select(_ONE.label("one")).select_from(self.table), Binds()).subquery()
+        return self._compiled(select(func.count()).select_from(some))
+
+    @cached_property
     def sweep(self) -> Statement:
         """Take out documents that have ended by a time, up to a number of them."""
         binds, key = Binds(), self.table.c.key

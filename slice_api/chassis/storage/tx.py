@@ -14,7 +14,7 @@ from slice_api.chassis.problems import not_found, precondition_failed
 from slice_api.chassis.storage.columns import kinds_of
 from slice_api.chassis.storage.pages import Page, PageQuery, decode_cursor, encode_cursor
 from slice_api.chassis.storage.query import Condition, check_conditions
-from slice_api.chassis.storage.stores import Collection, Log
+from slice_api.chassis.storage.stores import Collection, Log, Store
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -62,6 +62,7 @@ class Rows(Protocol):
         limit: int | None,
     ) -> list[Row]: ...
     def count(self, collection: Collection[Any], where: Sequence[Condition]) -> int: ...
+    def size(self, store: Store, most: int) -> int: ...
     def sweep(self, collection: Collection[Any], now: datetime) -> int: ...
     def extend(self, log: Log[Any], partition: str, entries: Sequence[Any]) -> int: ...
     def read(
@@ -256,6 +257,13 @@ class Tx:
         cursor = encode_cursor(f"{collection.name}:{order}", getattr(last, field), collection.key_of(last))
         return self._paged(documents, cursor)
 
+    def page_of(self, items: Sequence[M], page: PageQuery, *, key: Callable[[M], str], name: str) -> Page[M]:
+        """A page of what is not kept in storage, by `key`; `name` tells its cursors from those of other lists."""
+        start = "" if page.after is None else str(decode_cursor(page.after, name)[0])
+        rest = sorted((each for each in items if key(each) > start), key=key)
+        shown = rest[: page.limit]
+        return self._paged(shown, encode_cursor(name, key(shown[-1])) if len(rest) > page.limit else None)
+
     def all(self, collection: Collection[M], *where: Condition) -> list[M]:
         """Every document that fits, by key; for collections known to be small."""
         rows = self._rows.scan(collection, self._demands(collection, where), collection.key, False, None, None)
@@ -264,6 +272,13 @@ class Tx:
     def count(self, collection: Collection[Any], *where: Condition) -> int:
         """How many documents fit."""
         return self._rows.count(collection, self._demands(collection, where))
+
+    def size(self, store: Store, most: int = MOST_AT_ONCE) -> int:
+        """How many documents or entries are kept, those too that have expired and wait to be swept.
+
+        Counting ends at `most`, so that it stays cheap however large the store is.
+        """
+        return self._rows.size(store, most)
 
     def sweep(self, collection: Collection[Any]) -> int:
         """Let go of documents that have expired; gives how many went, at most 2,000 at once."""
