@@ -1,4 +1,4 @@
-"""The command line: `python -m slice_api [serve|env|new|storage]`."""
+"""The command line: `python -m slice_api [serve|env|new|slices|storage]`."""
 
 import argparse
 import logging
@@ -33,6 +33,7 @@ from slice_api.settings import (
     unknown_variables,
     variables_of,
 )
+from slice_api.slice_commands import add_slices_parser, run_slices_command
 
 _DESCRIPTION = (
     "Slice API: a self-hosted toolbox for small teams. Every setting is a SLICE_* variable; `env` lists them."
@@ -87,6 +88,7 @@ def parser() -> argparse.ArgumentParser:
     env = commands.add_parser("env", help="print every setting with its default and meaning, as in .env.example")
     env.add_argument("--table", action="store_true", help="as a table in Markdown, as in the README")
     add_new_parser(commands)
+    add_slices_parser(commands)
     _add_storage_parser(commands)
     worker = commands.add_parser("worker")  # without help, it is not listed: `serve` starts it, nobody else
     worker.add_argument("--listening", type=int, action="append", required=True)
@@ -175,6 +177,8 @@ def _run(options: argparse.Namespace) -> None:
             sys.stdout.write(settings_table() if options.table else environment_example())
         case "new":
             sys.exit(run_new_command(options))
+        case "slices":
+            sys.exit(run_slices_command(options))
         case "storage":
             # Loaded only here: the drivers of every database take as long as half of all the rest.
             from slice_api.storage_commands import run_storage_command

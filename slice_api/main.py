@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from slice_api import __version__
 from slice_api.chassis.assembly import Chassis, lifespan, mount_slices
 from slice_api.chassis.clock import Clock, system_clock
-from slice_api.chassis.discovery import find_slices
+from slice_api.chassis.discovery import survey
 from slice_api.chassis.edge import Edge
 from slice_api.chassis.errors import install_error_handlers
 from slice_api.chassis.logs import Write, make_logger, write_to_stderr
@@ -29,14 +29,14 @@ def create_app(
 ) -> FastAPI:
     """Make an app that shares nothing with any other; raises DiscoveryError or SettingsError when it cannot."""
     settings = settings or Settings()
-    slices = find_slices(packages, settings.disabled, pages=page_names(WEB_FOLDER))
+    found = survey(packages, settings.disabled, pages=page_names(WEB_FOLDER))
     chassis = Chassis(
         settings=settings,
-        slices=slices,
+        found=found,
         storage=make_storage(settings.storage_url, clock),
         clock=clock,
         log=make_logger(settings, write_log),
-        web=read_web_files(WEB_FOLDER, {each.name: each.folder for each in slices}),
+        web=read_web_files(WEB_FOLDER, {each.name: each.folder for each in found if each.slice}),
     )
     app = FastAPI(
         title="Slice API",

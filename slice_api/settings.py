@@ -167,11 +167,10 @@ def setting_faults(error: ValidationError, prefix: str) -> list[str]:
     ]
 
 
-def _shown(default: Any) -> str:
-    if default is None:
+def shown_default(default: Any) -> str:
+    """A default as it is written in a variable; one of a secret is never shown."""
+    if default is None or isinstance(default, SecretStr):
         return ""
-    if isinstance(default, SecretStr):
-        return default.get_secret_value()
     if isinstance(default, bool):
         return str(default).lower()
     return ",".join(default) if isinstance(default, tuple) else str(default)
@@ -183,7 +182,7 @@ def _told(
     """Variable, default and meaning of each setting, `without` another model's."""
     for name, field in model.model_fields.items():
         if name not in without.model_fields:
-            yield f"{prefix}{name.upper()}", _shown(field.default), field.description or ""
+            yield f"{prefix}{name.upper()}", shown_default(field.default), field.description or ""
 
 
 def example_lines(model: type[BaseSettings], prefix: str, *, without: type[BaseSettings] = BaseSettings) -> list[str]:

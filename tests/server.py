@@ -109,7 +109,7 @@ _NOT_COPIED = shutil.ignore_patterns("__pycache__", ".git", ".venv", ".tools", "
 
 
 def readme_blocks() -> dict[tuple[str, str], str]:
-    """What the README has to run, by kind and name: commands (test), files of a slice (file, more), programs (client)."""
+    """What the README has to run, by kind and name: commands, files of a slice (some optional: more), programs."""
     text = (ROOT / "README.md").read_text()
     return {(kind, name): block for kind, name, block in _BLOCK.findall(text)}
 

@@ -15,7 +15,7 @@ from slice_api.chassis.caches import LIVES, Cache, Caches, MemoryCache
 from slice_api.chassis.capabilities import call
 from slice_api.chassis.clock import Clock
 from slice_api.chassis.credentials import NewKey
-from slice_api.chassis.discovery import OWN_SEGMENTS, Slice
+from slice_api.chassis.discovery import OWN_SEGMENTS, Found, Slice, slices_of
 from slice_api.chassis.dispatch import RouteTable
 from slice_api.chassis.events import EVENTS, EventRecord
 from slice_api.chassis.health import Check, HealthChecks
@@ -26,6 +26,7 @@ from slice_api.chassis.metrics import Metrics
 from slice_api.chassis.outbox import PARKED, POSITIONS, Outbox, trim_events
 from slice_api.chassis.policies import Target, scope_of
 from slice_api.chassis.rate_limits import RateLimiter
+from slice_api.chassis.report import Cards
 from slice_api.chassis.sessions import SESSIONS
 from slice_api.chassis.signals import Signal, wait_for
 from slice_api.chassis.storage.database import Database, Storage
@@ -58,14 +59,15 @@ class Chassis:
         self,
         *,
         settings: Settings,
-        slices: Sequence[Slice],
+        found: Sequence[Found],
         storage: Storage,
         clock: Clock,
         log: Logger,
         web: WebFiles,
     ) -> None:
-        self.settings, self.slices, self.storage, self.clock, self.log = settings, tuple(slices), storage, clock, log
-        self.web = web
+        self.settings, self.storage, self.clock, self.log, self.web = settings, storage, clock, log, web
+        self.slices = slices = slices_of(found)
+        self.cards = Cards(found)
         self.metrics = Metrics()
         self.table = RouteTable()
         self.closing = asyncio.Event()

@@ -371,9 +371,7 @@ def _look(name: str, package: str, folder: Path, disabled: Sequence[str], pages:
     return Found(name, folder, found, (*faults, *(Fault(name, told) for told in web_faults(name, folder, pages))))
 
 
-def survey(
-    packages: Sequence[str], disabled: Sequence[str] = (), *, pages: Container[str] = ()
-) -> tuple[Found, ...]:
+def survey(packages: Sequence[str], disabled: Sequence[str] = (), *, pages: Container[str] = ()) -> tuple[Found, ...]:
     """Every place of a slice by name, with what is wrong with it alone and beside the others; raises nothing.
 
     `pages` are the slices that the web front end itself has a page of.

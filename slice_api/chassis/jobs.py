@@ -1,8 +1,8 @@
 """Periodic work: a slice's `jobs.py` marks functions with `@every`; one of many processes runs each.
 
-A job is `def job(tx)`, one transaction; a parameter annotated with the slice's settings is given them. Whoever takes its
-lease first runs it. The lease lies in storage, so a job that is due after a restart runs soon, and one that is not waits.
-What a job raises takes all it did back; it is logged, counted (`slice_jobs_total`), and tried again an interval later.
+A job is `def job(tx)`, one transaction; a parameter annotated with the slice's settings is given them. Whoever takes
+its lease first runs it. The lease lies in storage, so a job that is due after a restart runs soon, others wait. What a
+job raises takes all it did back; it is logged, counted (`slice_jobs_total`), and tried again an interval later.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from slice_api.chassis.storage.tx import Tx
 F = TypeVar("F", bound=Callable[..., Any])
 
 FIRST_SECONDS = 30.0
-"""When jobs of longer intervals are first looked at, so that a start is quick and a daily restart skips no daily job."""
+"""When jobs of longer intervals are first looked at: a start is quick, and a daily restart skips no daily job."""
 
 
 class Job(NamedTuple):

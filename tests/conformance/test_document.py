@@ -17,7 +17,9 @@ _SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _PROBLEM = {"$ref": "#/components/schemas/ProblemDetails"}
 
 PUBLIC: Mapping[str, frozenset[str]] = {
-    "front": frozenset({"GET /", "GET /app/{path}", "GET /docs", "GET /assets/{digest}/{name}", "GET /favicon.ico"}),
+    "front": frozenset(
+        {"GET /", "GET /app/{path}", "GET /docs", "GET /slices", "GET /assets/{digest}/{name}", "GET /favicon.ico"}
+    ),
     "links": frozenset({"GET /{slug}", "GET /{slug}+", "GET /{slug}/qr", "GET /robots.txt"}),
     "platform": frozenset(
         {

@@ -15,6 +15,12 @@ def is_in_memory(url: str) -> bool:
     return url in _MEMORY
 
 
+def engine_of(url: str) -> str:
+    """The name of a storage URL's engine: memory, sqlite or postgresql."""
+    scheme = url.partition(":")[0]
+    return "memory" if is_in_memory(url) else "postgresql" if scheme == "postgres" else scheme
+
+
 def make_storage(url: str, clock: Clock) -> Storage:
     """The engine of a storage URL; raises SettingsError for one that no engine fits."""
     if is_in_memory(url):

@@ -46,6 +46,14 @@ def inspect(raw: Raw, stores: Sequence[Store]) -> Findings:
     return findings
 
 
+def sizes_in(raw: Raw, stores: Sequence[Store], most: int) -> dict[str, int]:
+    """How much is in each store that the database has, counted up to a number; runs in a snapshot."""
+    statements = make_statements(stores, raw.dialect)
+    tables = Schema(raw.execute, statements, raw.dialect).tables()
+    there = ((name, own.size) for name, own in statements.items() if name in tables)
+    return {name: int(raw.execute(size.text, size.arrange((most,)))[0][0]) for name, size in there}
+
+
 def _look_through(schema: Schema, own: Statements, *, compares_columns: bool) -> tuple[int, list[str]]:
     """How many rows a store has, and what is wrong with which: a few by name, the rest as a number."""
     name, names, count, wrong, shown = own.table.name, own.added if compares_columns else (), 0, 0, list[str]()

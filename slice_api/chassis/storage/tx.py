@@ -1,6 +1,6 @@
 """The transaction that slices write their stores against: synchronous, so no network call ever holds a lock."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import time_ns
@@ -257,12 +257,13 @@ class Tx:
         cursor = encode_cursor(f"{collection.name}:{order}", getattr(last, field), collection.key_of(last))
         return self._paged(documents, cursor)
 
-    def page_of(self, items: Sequence[M], page: PageQuery, *, key: Callable[[M], str], name: str) -> Page[M]:
-        """A page of what is not kept in storage, by `key`; `name` tells its cursors from those of other lists."""
-        start = "" if page.after is None else str(decode_cursor(page.after, name)[0])
-        rest = sorted((each for each in items if key(each) > start), key=key)
+    def page_of_names(self, names: Iterable[str], page: PageQuery, *, order: str) -> Page[str]:
+        """A page, in their order, of the names of what lies outside storage; `order` as in `encode_cursor`."""
+        start = "" if page.after is None else str(decode_cursor(page.after, order)[0])
+        rest = sorted(each for each in names if each > start)
         shown = rest[: page.limit]
-        return self._paged(shown, encode_cursor(name, key(shown[-1])) if len(rest) > page.limit else None)
+        self._origin.next_cursor = encode_cursor(order, shown[-1]) if len(rest) > len(shown) else None
+        return Page[str](items=shown, next=self._origin.next_cursor)
 
     def all(self, collection: Collection[M], *where: Condition) -> list[M]:
         """Every document that fits, by key; for collections known to be small."""
@@ -273,7 +274,7 @@ class Tx:
         """How many documents fit."""
         return self._rows.count(collection, self._demands(collection, where))
 
-    def size(self, store: Store, most: int = MOST_AT_ONCE) -> int:
+    def size(self, store: Store, most: int = MOST_TOGETHER) -> int:
         """How many documents or entries are kept, those too that have expired and wait to be swept.
 
         Counting ends at `most`, so that it stays cheap however large the store is.

@@ -36,6 +36,12 @@ async def read_docs(request: Request, service: Service) -> Response:
     return _page(request, service)
 
 
+@root_router.get("/slices", response_class=HTMLResponse)
+async def read_slices(request: Request, service: Service) -> Response:
+    """The report cards of the slices, as a page of the front end."""
+    return _page(request, service)
+
+
 @root_router.get("/assets/{digest}/{name:path}", responses=described(404))
 async def read_asset(digest: str, name: str, request: Request, service: Service) -> Response:
     """A file of the front end: to be kept for ever under its digest, to be asked for again as `latest`."""

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from tests.support import chassis_of
 
-_PAGES = ("/", "/app/anything", "/app/links/some-slug", "/docs")
+_PAGES = ("/", "/app/anything", "/app/links/some-slug", "/docs", "/slices")
 
 
 def _directives(answer: httpx.Response) -> dict[str, str]:
