@@ -130,6 +130,8 @@ def _warn_of_unknown(chassis: Chassis, environment: Iterable[str]) -> None:
     names = slice_names("slice_api.slices")
     for name in set(chassis.settings.disabled) - names:
         chassis.log.warning(f"SLICE_DISABLED names {name}, and there is no such slice; there are {sorted(names)}")
+    for warning in chassis.absent_publishers:
+        chassis.log.warning(warning)
 
 
 def _route_standard_logs(chassis: Chassis) -> None:

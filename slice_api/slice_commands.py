@@ -15,7 +15,7 @@ from slice_api.chassis.storage.engines import is_in_memory
 from slice_api.chassis.storage.inspection import sizes_in
 from slice_api.chassis.storage.raw import raw_connection
 from slice_api.chassis.storage.stores import Store
-from slice_api.chassis.storage.tx import MOST_AT_ONCE
+from slice_api.chassis.storage.tx import MOST_TOGETHER
 from slice_api.main import create_app
 from slice_api.settings import Settings, SettingsError
 
@@ -54,7 +54,7 @@ def read_cards(settings: Settings, packages: Sequence[str] = _PACKAGES) -> list[
     alone = settings.model_copy(update={"disabled": (*settings.disabled, *unfit), "storage_url": "", "redis_url": ""})
     facts = facts_of(create_app(alone, packages=packages), settings.storage_url)
     sizes = asyncio.run(_sizes(settings.storage_url, found))
-    return [with_sizes(card_of(each, facts), sizes, MOST_AT_ONCE) for each in found]
+    return [with_sizes(card_of(each, facts), sizes, MOST_TOGETHER) for each in found]
 
 
 async def _sizes(url: str, found: Iterable[Found]) -> Mapping[str, int]:
@@ -63,7 +63,7 @@ async def _sizes(url: str, found: Iterable[Found]) -> Mapping[str, int]:
     stores: list[Store] = [store for each in found if each.slice for store in each.slice.stores]
     try:
         async with raw_connection(url, "look") as raw:
-            return await greenlet_spawn(raw.in_snapshot, lambda: sizes_in(raw, stores, MOST_AT_ONCE))
+            return await greenlet_spawn(raw.in_snapshot, lambda: sizes_in(raw, stores, MOST_TOGETHER))
     except SettingsError:  # there is no database yet, or it is away: the rest can be told all the same
         return {}
 

@@ -17,6 +17,7 @@ from slice_api.chassis.clock import Clock
 from slice_api.chassis.credentials import NewKey
 from slice_api.chassis.discovery import OWN_SEGMENTS, Found, Slice, slices_of
 from slice_api.chassis.dispatch import RouteTable
+from slice_api.chassis.event_contracts import absent_publishers
 from slice_api.chassis.events import EVENTS, EventRecord
 from slice_api.chassis.health import Check, HealthChecks
 from slice_api.chassis.idempotency import ATTEMPTS
@@ -88,6 +89,8 @@ class Chassis:
         self.batches = Batches(self.db, log, self.metrics)
         self.feed = Feed(self.db, self.news, self.closing, self.metrics)
         consumers = [consumer for each in slices for consumer in each.consumers]
+        self.absent_publishers = absent_publishers([each.name for each in slices], consumers)
+        """What to warn of at start: reactions to events of slices that are not here."""
         self.outbox = Outbox(consumers, self.db, self.committed, log, self.metrics)
         trimming = Job("chassis.trim_events", _SWEEP_SECONDS, trim_events(settings.events_keep))
         self.health = HealthChecks(self._checks(), log, self.metrics)

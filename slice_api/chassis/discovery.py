@@ -18,9 +18,10 @@ from fastapi.routing import iter_route_contexts
 from pydantic import ValidationError
 
 from slice_api.chassis.capabilities import Run, capability_faults, own_function, web_faults, with_settings
+from slice_api.chassis.event_contracts import subscription_faults, unreadable_event
 from slice_api.chassis.events import Event, Subscription
 from slice_api.chassis.jobs import Job
-from slice_api.chassis.outbox import Consumer, reader_of
+from slice_api.chassis.outbox import Consumer, model_of
 from slice_api.chassis.storage.stores import Collection, Log, Store
 from slice_api.settings import SliceSettings, prefix_of, setting_faults
 
@@ -205,7 +206,7 @@ def _own_consumers(name: str, modules: Mapping[str, ModuleType], settings: Slice
     )
     return tuple(
         Consumer(
-            f"{name}.{handle.__name__}:{topic}", Subscription(topic, with_settings(handle, settings)), reader_of(handle)
+            f"{name}.{handle.__name__}:{topic}", Subscription(topic, with_settings(handle, settings)), model_of(handle)
         )
         for handle in handlers
         for topic in handle.subscriptions
@@ -250,6 +251,8 @@ def _check_names(name: str, stores: Iterable[Store], events: Iterable[type[Event
             yield f"the topic {topic!r} of {event.__name__} must be {name}.<what happened>, such as {name}.created"
         if not (event.__doc__ or "").strip():
             yield f"the event {event.__name__} has no docstring; its first line stands in the catalogue"
+        if why := unreadable_event(event):
+            yield why
 
 
 def _load(name: str, package: str, folder: Path) -> tuple[Slice | None, list[Fault]]:
@@ -338,14 +341,11 @@ def _check_together(slices: Sequence[Slice]) -> Iterable[Fault]:
 
 
 def _check_subscriptions(slices: Sequence[Slice]) -> Iterable[Fault]:
-    """A topic that a loaded slice does not publish; one of a slice that is not there may come back with it."""
-    topics = {each.name: {getattr(event, "topic", "") for event in each.events} for each in slices}
+    """Topics that a loaded slice does not publish, and models that its events do not fit."""
+    publishers = {each.name: each.events for each in slices}
     for each in slices:
-        for topic in (consumer.subscription.topic for consumer in each.consumers):
-            publisher = topic.partition(".")[0]
-            if publisher in topics and not topic.endswith("*") and topic not in topics[publisher]:
-                known = ", ".join(sorted(topics[publisher])) or "nothing"
-                yield Fault(each.name, f"@on({topic!r}): {publisher} publishes {known}")
+        for consumer in each.consumers:
+            yield from (Fault(each.name, detail) for detail in subscription_faults(publishers, consumer))
 
 
 def _check_shared(slices: Sequence[Slice], what: str, names_of: Callable[[Slice], list[str]]) -> Iterable[Fault]:

@@ -32,8 +32,21 @@ class Consumer(NamedTuple):
 
     name: str
     subscription: Subscription
-    read: Callable[[EventRecord], Any]
-    """Makes what the reaction is given out of a record."""
+    model: type[BaseModel] | None
+    """What the reaction reads of an event's data; None when it is given the record itself."""
+
+    @property
+    def reader(self) -> str:
+        """The reaction, as `slice.function`."""
+        return self.name.partition(":")[0]
+
+    @property
+    def function(self) -> str:
+        return self.reader.partition(".")[2]
+
+    def read(self, record: EventRecord) -> Any:
+        """What the reaction is given of a record."""
+        return record if self.model is None else read_data(self.model, record.data)
 
 
 class Position(Schema):
@@ -59,21 +72,23 @@ POSITIONS = Collection("chassis_consumers", Position)
 PARKED = Collection("chassis_parked_events", Parked, indexes=("consumer", "at"))
 
 
-def reader_of(handle: Callable[..., Any]) -> Callable[[EventRecord], Any]:
-    """How to make a reaction's second argument: the record itself, or the model it is annotated with.
+def read_data(model: type[BaseModel], data: Any) -> BaseModel:
+    """An event's data as a subscriber's model of it; the publisher may tell more than it reads."""
+    return model.model_validate(data, extra="ignore")
 
-    The model says which fields the subscriber reads; the publisher may tell more.
-    """
+
+def model_of(handle: Callable[..., Any]) -> type[BaseModel] | None:
+    """The model that a reaction's second argument is annotated with; None for the record itself."""
     hints = get_type_hints(handle)
     names = [name for name in handle.__code__.co_varnames[: handle.__code__.co_argcount] if name in hints]
     if len(names) < 2:
         raise TypeError(f"{handle.__name__} must be annotated as (tx: Tx, event: <model or EventRecord>)")
     model = hints[names[1]]
     if model is EventRecord:
-        return lambda record: record
+        return None
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         raise TypeError(f"the event of {handle.__name__} must be a Pydantic model or EventRecord")
-    return lambda record: model.model_validate(record.data, extra="ignore")
+    return model
 
 
 def _next_event(tx: Tx, consumer: Consumer) -> tuple[Position, int, EventRecord | None]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from slice_api.chassis import not_found
 from slice_api.chassis.discovery import Found
 from slice_api.chassis.report import Card, Cards, Facts, with_sizes
-from slice_api.chassis.storage.tx import MOST_AT_ONCE
+from slice_api.chassis.storage.tx import MOST_TOGETHER
 
 
 def find(cards: Cards, name: str) -> Found:
@@ -17,4 +17,4 @@ def find(cards: Cards, name: str) -> Found:
 
 def read_cards(cards: Cards, names: Iterable[str], facts: Facts, sizes: Mapping[str, int]) -> list[Card]:
     """The cards of these slices with what they keep; reads their files at first, so it belongs in a thread."""
-    return [with_sizes(cards.of(name, facts), sizes, MOST_AT_ONCE) for name in names]
+    return [with_sizes(cards.of(name, facts), sizes, MOST_TOGETHER) for name in names]
