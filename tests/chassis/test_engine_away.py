@@ -204,33 +204,25 @@ def away(server: PrivatePostgres, outage: Outage) -> Iterator[None]:
 def test_requests_are_told_in_time_that_postgres_is_away(
     postgres: PrivatePostgres, outage: Outage, tmp_path: Path
 ) -> None:
+    """One by one, and many at once; these find connections in the pool that look alive."""
     with service_on(postgres.create_database(), tmp_path) as service, ThreadPoolExecutor(AT_ONCE) as threads:
+
+        def ask_all(*asks: Callable[[], Timed]) -> list[Timed]:
+            return [each.result() for each in [threads.submit(ask) for ask in asks]]
+
+        asks = [service.make, service.read] * (AT_ONCE // 2)
         service.must_make(3)
-        asks = [service.make, service.read] * AT_ONCE
         with away(postgres, outage):
             must_be_unavailable([ask() for ask in asks[:IN_A_ROW]])
-            must_be_unavailable([each.result() for each in [threads.submit(ask) for ask in asks[:AT_ONCE]]])
+            must_be_unavailable(ask_all(*asks))
             service.must_be_alive_but_not_ready()
         service.must_come_back()
-        service.must_hold_all()
-
-
-def test_many_requests_on_open_connections_are_told_in_time(
-    postgres: PrivatePostgres, outage: Outage, tmp_path: Path
-) -> None:
-    """The first ones after the server has gone find connections in the pool that look alive."""
-    with service_on(postgres.create_database(), tmp_path) as service, ThreadPoolExecutor(AT_ONCE) as threads:
-
-        def ask_all() -> list[Timed]:
-            return [each.result() for each in [threads.submit(service.make) for _ in range(AT_ONCE)]]
-
-        assert {each.answer.status_code for each in ask_all()} == {201}
+        assert {each.answer.status_code for each in ask_all(*[service.make] * AT_ONCE)} == {201}
         with away(postgres, outage):
-            must_be_unavailable(ask_all())
+            must_be_unavailable(ask_all(*[service.make] * AT_ONCE))
             service.must_be_alive_but_not_ready()
         service.must_come_back()
         service.must_hold_all()
-        assert {each.answer.status_code for each in ask_all()} == {201}
 
 
 # Live streams
@@ -475,11 +467,8 @@ async def test_a_file_that_cannot_be_opened_is_told_in_a_line(tmp_path: Path) ->
 
 
 def test_a_start_without_storage_says_one_line_and_ends(tmp_path: Path) -> None:
-    assert "mysql" in refusal(tmp_path, "mysql://somebody@localhost/data")
-    assert "postgresql://" in refusal(tmp_path, "postgresql://localhost:many/data")
+    """What is said of other storages, the tests around this one ask the engines themselves."""
     assert "no_such_folder" in refusal(tmp_path, f"sqlite:///{tmp_path}/no_such_folder/data.db")
-    (tmp_path / "text.db").write_text("no database " * 100)
-    assert "text.db" in refusal(tmp_path, f"sqlite:///{tmp_path}/text.db")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
@@ -488,13 +477,11 @@ async def test_a_file_that_may_not_be_written_is_told_in_a_line(tmp_path: Path) 
     assert "data.db" in await said_of(f"sqlite:///{tmp_path}/closed/data.db")
 
 
-def test_a_postgres_that_nobody_answers_for_is_told_in_a_line(tmp_path: Path) -> None:
+async def test_a_postgres_that_nobody_answers_for_is_told_in_a_line() -> None:
     with closing(socket.socket()) as held:
         held.bind((LOCALHOST, 0))
         port = held.getsockname()[1]
-        line = refusal(tmp_path, f"postgresql://somebody:{PASSWORD}@{LOCALHOST}:{port}/data")
-    assert str(port) in line
-    assert PASSWORD not in line
+        assert str(port) in await said_of(f"postgresql://somebody:{PASSWORD}@{LOCALHOST}:{port}/data")
 
 
 async def test_a_postgres_that_hangs_is_told_in_a_line(
@@ -527,17 +514,15 @@ async def demand_passwords(url: str) -> None:
         await connection.close()
 
 
-async def test_a_postgres_that_lets_nobody_in_is_told_in_a_line(postgres: PrivatePostgres, tmp_path: Path) -> None:
+async def test_a_postgres_that_lets_nobody_in_is_told_in_a_line(postgres: PrivatePostgres) -> None:
     url = postgres.create_database()
     await administer(url, "CREATE ROLE keeper LOGIN PASSWORD 'the-right-one'")
     await demand_passwords(url)
     guarded = url.replace("postgres@", f"keeper:{PASSWORD}@")
-    line = refusal(tmp_path, guarded)
-    assert "keeper" in line
-    assert PASSWORD not in line
-    assert "nobody" in refusal(tmp_path, url.replace("postgres@", f"nobody:{PASSWORD}@"))
+    assert "keeper" in await said_of(guarded)
+    assert "nobody" in await said_of(url.replace("postgres@", f"nobody:{PASSWORD}@"))
     # Let in, but allowed to make nothing.
-    line = refusal(tmp_path, guarded.replace(PASSWORD, "the-right-one"))
+    line = await said_of(guarded.replace(PASSWORD, "the-right-one"))
     assert "permission" in line
     assert "the-right-one" not in line
 

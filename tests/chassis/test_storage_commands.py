@@ -19,6 +19,7 @@ from sqlalchemy.util.concurrency import greenlet_spawn
 
 from slice_api import storage_commands
 from slice_api.chassis import EVENTS, Collection, PageQuery, Schema, Tx, has
+from slice_api.chassis.assembly import prepare
 from slice_api.chassis.caches import LIVES, StorageLife
 from slice_api.chassis.clock import system_clock
 from slice_api.chassis.storage.database import Database
@@ -36,6 +37,7 @@ from slice_api.settings import SettingsError
 from tests.chassis.storage_model import MARKS, PLAINS, STORES, THINGS, Mark, Plain, Thing, ThingTold
 from tests.postgres import shared_postgres
 from tests.server import ROOT, environment
+from tests.support import chassis_of, make_app
 
 START = datetime(2026, 1, 31, 9, 0, tzinfo=UTC)
 MANY = 1_200
@@ -239,13 +241,14 @@ async def test_a_check_tells_what_a_start_would_make_and_makes_nothing(tmp_path:
     assert path.read_bytes() == before
 
 
-def command(url: str, *arguments: str) -> tuple[int, str, str]:
+def command(url: str, *arguments: str, **variables: str) -> tuple[int, str, str]:
     """Run a storage command as people do, but in this process; gives its status and what it said."""
     out, error = StringIO(), StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(error):
         for name in [name for name in os.environ if name.startswith("SLICE_")]:
             patch.delenv(name)
-        patch.setenv("SLICE_STORAGE_URL", url)
+        for name, value in {"SLICE_STORAGE_URL": url, **variables}.items():
+            patch.setenv(name, value)
         patch.chdir(ROOT / "tests")  # where no .env is
         with pytest.raises(SystemExit) as ended:
             main(["storage", *arguments])
@@ -755,18 +758,13 @@ def test_a_database_of_somebody_else_is_not_reindexed(make_url: MakeUrl, monkeyp
 
 
 def test_the_stores_of_a_slice_that_is_switched_off_are_not_missed(tmp_path: Path) -> None:
-    start = "from slice_api.main import *; from slice_api.chassis.assembly import prepare; import asyncio; "
-    start += "asyncio.run(prepare(create_app().state.chassis))"
-    check = (sys.executable, "-m", "slice_api", "storage", "check")
     url = f"sqlite:///{tmp_path}/data.db"
-    variables = {**environment(), "SLICE_STORAGE_URL": url, "SLICE_DISABLED": "links", "SLICE_ADMIN_KEY": "k" * 40}
-    subprocess.run((sys.executable, "-c", start), env=variables, cwd=tmp_path, check=True)
+    asyncio.run(prepare(chassis_of(make_app(storage_url=url, disabled=("links",)))))
     for disabled, told in (("links", "Everything fits."), ("", "! links: there is no table for it yet")):
-        there = {**variables, "SLICE_DISABLED": disabled}
-        done = subprocess.run(check, env=there, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert told in done.stdout
-        assert "chassis_parked_events: 0 events parked" in done.stdout
-        assert done.returncode == (0 if disabled else 1)
+        status, out, _ = command(url, "check", SLICE_DISABLED=disabled)
+        assert told in out
+        assert "chassis_parked_events: 0 events parked" in out
+        assert status == (0 if disabled else 1)
 
 
 # Backups

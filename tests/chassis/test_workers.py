@@ -172,8 +172,8 @@ def lines_of(text: str) -> list[dict[str, object]]:
 # Serving
 
 
-def test_every_worker_answers_and_people_are_greeted_once(tmp_path: Path) -> None:
-    with several(tmp_path) as server:
+def test_every_worker_answers_and_people_are_greeted_and_warned_once(tmp_path: Path) -> None:
+    with several(tmp_path, SLICE_RATELIMIT="off") as server:
         workers = workers_of(server)
         assert len(workers) == 2
         until_answered_by(server, workers)
@@ -181,10 +181,16 @@ def test_every_worker_answers_and_people_are_greeted_once(tmp_path: Path) -> Non
     assert code == 0
     assert len([line for line in server.said if line.startswith("Slice API is ready")]) == 1
     assert "Slice API is ready" not in rest
+    assert ("\n".join(server.said) + rest).count("no setting reads SLICE_RATELIMIT") == 1
     assert lines_of(rest)
 
 
-def test_a_first_start_makes_one_key_that_every_worker_knows(tmp_path: Path) -> None:
+def test_a_first_start_makes_one_key_that_every_worker_knows_unless_its_port_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        [line] = refused(tmp_path, "--port", port, SLICE_ADMIN_KEY="")
+    assert port in line
+    assert "in use" in line
     with several(tmp_path, SLICE_ADMIN_KEY="") as server:
         [key] = re.findall(r"slice_\w+", server.said[-2])
         assert server.said[-1].endswith(f"{server.url}/#key={key}")
@@ -195,30 +201,16 @@ def test_a_first_start_makes_one_key_that_every_worker_knows(tmp_path: Path) -> 
         until_answered_by(server, workers_of(server), "/metrics", key)
 
 
-def test_an_unknown_setting_is_warned_of_once(tmp_path: Path) -> None:
-    with several(tmp_path, SLICE_RATELIMIT="off") as server:
-        said = "\n".join(server.said) + server.stop()[2]
-    assert said.count("no setting reads SLICE_RATELIMIT") == 1
-
-
-def test_a_killed_worker_comes_back_and_answers(tmp_path: Path) -> None:
+def test_a_killed_worker_comes_back_and_one_that_cannot_start_is_tried_again_after_pauses(tmp_path: Path) -> None:
     with several(tmp_path) as server:
-        killed, other = workers_of(server)
-        os.kill(killed, signal.SIGKILL)
+        first, other = workers_of(server)
+        os.kill(first, signal.SIGKILL)
         until_answered_by(server, {other})
-        until_answered_by(server, until_replaced(server, killed))
-        code, _, rest = server.stop()
-    assert code == 0
-    [told] = [line for line in lines_of(rest) if line["event"] == REPLACED]
-    assert (told["pid"], told["status"]) == (killed, -signal.SIGKILL)
-
-
-def test_a_worker_that_cannot_start_says_why_and_is_tried_again_after_pauses(tmp_path: Path) -> None:
-    with several(tmp_path) as server:
-        killed, other = workers_of(server)
+        until_answered_by(server, until_replaced(server, first))
+        [killed] = workers_of(server) - {other}
         (tmp_path / ".env").write_text("SLICE_EVENTS_KEEP=many\n")
         os.kill(killed, signal.SIGKILL)
-        until(lambda: '"pause":1.0' in server.heard())
+        until(lambda: '"status":1,' in server.heard())
         until_answered_by(server, {other})
         (tmp_path / ".env").unlink()
         until(lambda: len(workers_of(server)) == 2)
@@ -228,8 +220,9 @@ def test_a_worker_that_cannot_start_says_why_and_is_tried_again_after_pauses(tmp
     assert "SLICE_EVENTS_KEEP" in rest
     assert "Traceback" not in rest
     ends = [json.loads(line) for line in rest.splitlines() if REPLACED in line]
-    assert [line["status"] for line in ends][:2] == [-signal.SIGKILL, 1]
-    assert [line["pause"] for line in ends] == sorted(line["pause"] for line in ends)
+    assert [line["pid"] for line in ends][:2] == [first, killed]
+    assert [line["status"] for line in ends][:3] == [-signal.SIGKILL, -signal.SIGKILL, 1]
+    assert [line["pause"] for line in ends][1:] == sorted(line["pause"] for line in ends[1:])
 
 
 # Stopping
@@ -266,16 +259,6 @@ def test_no_worker_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
 
 
 # Starts that cannot be
-
-
-def test_a_port_that_is_taken_is_told_in_a_line_before_a_key_is_made(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        [line] = refused(tmp_path, "--port", port, SLICE_ADMIN_KEY="")
-    assert port in line
-    assert "in use" in line
-    with several(tmp_path, SLICE_ADMIN_KEY="") as server:
-        assert [line for line in server.said if line.startswith("Admin key")]
 
 
 def test_a_wrong_setting_is_told_once(tmp_path: Path) -> None:
