@@ -279,6 +279,8 @@ def _load(name: str, package: str, folder: Path) -> tuple[Slice | None, list[Fau
 
 def _why(package: str) -> str:
     """What is met on the way to an entry point that leads nowhere."""
+    if ":" in package:
+        return " (it names something inside a module)"
     try:
         spec = importlib.util.find_spec(package)
     except Exception as error:
