@@ -1,7 +1,5 @@
 """Which page of the web front end shows a slice, and the script of its own that page has."""
 
-from urllib.parse import quote
-
 from slice_api.chassis.assembly import Chassis
 from slice_api.chassis.discovery import Slice
 
@@ -11,11 +9,11 @@ def page_script_of(chassis: Chassis, each: Slice) -> str | None:
     return chassis.web.address(f"slices/{each.name}/page.js") or chassis.web.address(f"pages/{each.name}.js")
 
 
-def page_url_of(chassis: Chassis, each: Slice, key: str | None = None) -> str | None:
-    """The page of a slice, or of one of its objects; None where it has neither a list nor a page of its own."""
+def page_url_of(chassis: Chassis, each: Slice) -> str | None:
+    """The page of a slice; None where it has neither a list nor a page of its own."""
     if not _has_list(chassis, each) and page_script_of(chassis, each) is None:
         return None
-    return f"/app/{each.name}" if key is None else f"/app/{each.name}/{quote(key, safe='')}"
+    return f"/app/{each.name}"
 
 
 def _has_list(chassis: Chassis, each: Slice) -> bool:

@@ -2,6 +2,9 @@
 
 `def search(tx, text, limit) -> list[Found]`, or `async def search(db, text, limit)` for one that asks somebody else. It
 is asked only for callers who may read the slice, and has a time of its own: what it raises costs its own results alone.
+
+On memory and SQLite nothing can cut a plain function short: it asks by an index or by `matches()`, for no more than
+`limit`.
 """
 
 from pydantic import Field

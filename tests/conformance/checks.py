@@ -9,7 +9,7 @@ import pytest
 
 from tests.conformance.subject import Api, Subject, api_of
 
-_THEMES = ("access", "answers", "document", "folders", "idempotency", "lists", "objects", "requests")
+_THEMES = ("access", "answers", "document", "finding", "folders", "idempotency", "lists", "objects", "requests")
 
 
 class Check(NamedTuple):

@@ -55,11 +55,23 @@ from slice_api.chassis import Collection, Page, PageQuery, Tx
 
 from .schemas import Note
 
-NOTES = Collection("notes", Note, indexes=("created_at",))
+NOTES = Collection("notes", Note, indexes=("created_at",), search=("title",))
 
 
 def newest(tx: Tx, page: PageQuery) -> Page[Note]:
     return tx.page(NOTES, page, order="-created_at")
+''',
+    "search.py": '''"""Notes by their title."""
+
+from slice_api.chassis import Found, PageQuery, Tx, matches
+
+from .store import NOTES
+
+
+def search(tx: Tx, text: str, limit: int) -> list[Found]:
+    """The newest notes that hold the text."""
+    notes = tx.page(NOTES, PageQuery(limit=limit), order="-created_at", where=[matches(text)]).items
+    return [Found(key=note.id, title=note.title) for note in notes]
 ''',
     "handlers.py": '''"""Keeping notes."""
 

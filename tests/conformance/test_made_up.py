@@ -76,6 +76,7 @@ _FAULTS: Mapping[str, tuple[str, str, str]] = {
         '@router.get("/{id}")',
         '@router.get("/{id}")\n@__import__("slice_api.chassis").chassis.requires("other:read")',
     ),
+    "finding.what_is_made_is_found_by_those_who_may_read_it": ("search.py", "key=note.id", "key=note.title"),
     "folders.events_carry_the_name_of_the_slice_and_say_what_happened": (
         "schemas.py",
         '"""A note was kept."""',

@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Sequence
 from typing import Final
+from urllib.parse import quote
 
 from slice_api.chassis import Found, Principal
 from slice_api.chassis.assembly import Chassis
-from slice_api.chassis.capabilities import Run, call
+from slice_api.chassis.capabilities import call
 from slice_api.chassis.discovery import Slice
 from slice_api.chassis.own_pages import page_url_of
 from slice_api.chassis.storage.faults import StorageAway
@@ -35,36 +36,36 @@ async def _in_turn(turns: asyncio.Semaphore, chassis: Chassis, each: Slice, text
 
 
 async def _ask(chassis: Chassis, each: Slice, text: str, limit: int) -> SliceHits:
-    empty = SliceHits(slice=each.name, title=each.title, items=[], has_more=False, failure=None)
+    """What one slice finds; one more than `limit` is asked for, to know whether there are more."""
+    group = SliceHits(slice=each.name, title=each.title, items=[], has_more=False, failure=None)
     try:
         async with asyncio.timeout(SECONDS):
-            found = _checked(await call(_run_of(each), chassis.db, text, limit + 1))
+            found = await _find(chassis, each, text, limit + 1)
     except StorageAway:
         raise
     except TimeoutError:
         chassis.log.warning("search took too long", slice=each.name, seconds=SECONDS)
-        return empty.model_copy(update={"failure": "timeout"})
+        return group.model_copy(update={"failure": "timeout"})
     except Exception as error:
         chassis.log.error("search failed", slice=each.name, exc_info=error)
-        return empty.model_copy(update={"failure": "error"})
-    items = [_hit(chassis, each, one) for one in found[:limit]]
-    return empty.model_copy(update={"items": items, "has_more": len(found) > limit})
+        return group.model_copy(update={"failure": "error"})
+    page_url = page_url_of(chassis, each)
+    hits = [_hit(one, page_url) for one in found[:limit]]
+    return group.model_copy(update={"items": hits, "has_more": len(found) > limit})
 
 
-def _run_of(each: Slice) -> Run:
-    assert each.search is not None  # noqa: S101 - only slices that have one are asked
-    return each.search
-
-
-def _checked(found: Sequence[Found]) -> Sequence[Found]:
+async def _find(chassis: Chassis, each: Slice, text: str, limit: int) -> Sequence[Found]:
+    if each.search is None:
+        return []
+    found: Sequence[Found] = await call(each.search, chassis.db, text, limit)
     if not all(isinstance(one, Found) for one in found):
         raise TypeError("search must give back a list of Found")
     return found
 
 
-def _hit(chassis: Chassis, each: Slice, one: Found) -> Hit:
-    page_url = page_url_of(chassis, each, one.key)
-    return Hit(title=_line(one.title), detail=_line(one.detail), key=one.key, page_url=page_url)
+def _hit(one: Found, page_url: str | None) -> Hit:
+    own_url = f"{page_url}/{quote(one.key, safe='')}" if page_url and one.key else page_url
+    return Hit(title=_line(one.title), detail=_line(one.detail), key=one.key, page_url=own_url)
 
 
 def _line(text: str) -> str:
