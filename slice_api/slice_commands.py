@@ -16,7 +16,8 @@ from slice_api.chassis.storage.inspection import sizes_in
 from slice_api.chassis.storage.raw import raw_connection
 from slice_api.chassis.storage.stores import Store
 from slice_api.chassis.storage.tx import MOST_TOGETHER
-from slice_api.main import create_app
+from slice_api.chassis.web_files import page_names
+from slice_api.main import WEB_FOLDER, create_app
 from slice_api.settings import Settings, SettingsError
 
 _PACKAGES = ("slice_api.slices",)
@@ -49,7 +50,7 @@ def read_cards(settings: Settings, packages: Sequence[str] = _PACKAGES) -> list[
 
     What cannot be loaded is left out of the app that the others are looked at in.
     """
-    found = survey(packages, settings.disabled)
+    found = survey(packages, settings.disabled, pages=page_names(WEB_FOLDER))
     unfit = (each.name for each in found if not each.is_loaded)
     alone = settings.model_copy(update={"disabled": (*settings.disabled, *unfit), "storage_url": "", "redis_url": ""})
     facts = facts_of(create_app(alone, packages=packages), settings.storage_url)

@@ -255,6 +255,15 @@ def test_its_settings_are_listed(cards: Path) -> None:
     assert told in environment_example()
 
 
+def test_it_has_a_report_card(cards: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["slices", "cards"])
+    said = capsys.readouterr().out
+    assert said.startswith("Playing cards (cards): loaded, site/team_tools/cards, ")
+    for told in ("GET    /deck", "cards.dealt", "cards.shuffle", "cards_noted", "SLICE_CARDS_DECK=french"):
+        assert told in said
+
+
 def test_what_it_keeps_is_looked_after(cards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     url = f"sqlite:///{tmp_path}/data.db"
 
