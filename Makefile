@@ -36,7 +36,8 @@ tests_of_gone_slices := $(filter-out $(slices_there:%=tests/slices/%),$(wildcard
 bench: .venv/.installed ## measure speed under load (CASE=…)
 	@.venv/bin/python -m tests.load $(CASE)
 
-# By value: what stands in them reaches the shell as it was typed, and is text there.
+# By value, and not by make's own export: what stands in them reaches the shell as it was typed, and is text there.
+unexport name fields
 new: export new_name = $(value name)
 new: export new_fields = $(value fields)
 new: .venv/.installed ## make a new slice (name=polls fields="question:str closes_at:datetime?")

@@ -102,14 +102,14 @@ def check_name(name: str, root: Path = ROOT, packages: Sequence[str] = (PACKAGE,
 
 def _owners(name: str, packages: Sequence[str]) -> Mapping[str, str]:
     """Who has a claim on which names; on this one too, when somebody's objects are called the same."""
-    owners = dict.fromkeys(_OWN_NAMES, "the service itself")
+    owners: dict[str, str] = {}
     for each in find_slices(packages):
         owners |= dict.fromkeys(each.root_segments, f"a path of the slice {each.name}")
         owners |= {store.name: f"a store of the slice {each.name}" for store in each.stores}
         owners |= {each.name: f"the slice {each.name}"}
         if words_of(each.name).model == words_of(name).model:
             owners |= {name: f"the slice {each.name}, whose objects would be called the same"}
-    return owners
+    return owners | dict.fromkeys(_OWN_NAMES, "the service itself")
 
 
 def write_slice(name: str, fields: Sequence[Field], root: Path = ROOT) -> None:
