@@ -114,13 +114,19 @@ def readme_blocks() -> dict[tuple[str, str], str]:
     return {(kind, name): block for kind, name, block in _BLOCK.findall(text)}
 
 
+def copied_tree(folder: Path) -> Path:
+    """A copy of the repository, without what make has made."""
+    root = folder / "copy"
+    shutil.copytree(ROOT, root, ignore=_NOT_COPIED)
+    return root
+
+
 def tree_with_notes(folder: Path, *kinds: str) -> Path:
     """A copy of the repository with the feature added as the README says: one folder, nothing else.
 
     `kinds` are the blocks that it is made of: "file" alone unless others are named.
     """
-    root = folder / "copy"
-    shutil.copytree(ROOT, root, ignore=_NOT_COPIED)
+    root = copied_tree(folder)
     notes = root / "slice_api/slices/notes"
     for (kind, name), text in readme_blocks().items():
         if kind in (kinds or ("file",)):

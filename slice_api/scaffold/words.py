@@ -87,5 +87,6 @@ def words_of(name: str) -> Words:
     one = singular(last)
     many = last if one != last else plural(last)
     noun = "_".join([*first, one])
-    code = noun if _is_free(noun) else f"{noun}_entry"
+    is_constant = _camel(noun) == name.upper()  # which the collection is called
+    code = noun if _is_free(noun) and not is_constant else f"{noun}_entry"
     return Words(noun=code, model=_camel(code), one=noun.replace("_", " "), many=" ".join([*first, many]))

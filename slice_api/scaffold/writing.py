@@ -133,7 +133,7 @@ def is_testable() -> bool:
 def try_slice(name: str, root: Path = ROOT) -> bool:
     """Whether the slice's own tests and the conformance tests over it pass, in memory; they say what does not."""
     chosen = f"{name} and not sqlite and not postgresql"
-    return _run("pytest", "-n", "auto", f"tests/slices/{name}", "tests/conformance", "-k", chosen, root=root)
+    return _run("pytest", f"tests/slices/{name}", "tests/conformance", "-k", chosen, root=root)
 
 
 def next_steps(name: str, fields: Sequence[Field]) -> str:
