@@ -206,7 +206,8 @@ def waiting_for_threads(operation: Operation) -> Iterator[Miss]:
             name = getattr(call, "__name__", type(call).__name__)
             kind = "runs" if call is endpoint else "depends on"
             what = f"{operation.name} {kind} {name}, a plain def, which takes a thread of the pool at each request"
-            yield Miss(where=place_of(call), what=what, cure=f"write async def {name}")
+            cure = f"write async def {name}" if name.isidentifier() else "put an async def in its place"
+            yield Miss(where=place_of(call), what=what, cure=cure)
 
 
 # Code
@@ -241,12 +242,18 @@ def undocumented_events(events: Iterable[type[Event]]) -> Iterator[Miss]:
 
 
 def is_tried_by_itself(operation: Operation, operations: Iterable[Operation]) -> bool:
-    """Whether the conformance suite runs the route to its end: a list, or what makes, shows, changes or deletes one."""
+    """Whether the conformance suite runs the route to its end.
+
+    It does so with lists, with what makes an object, and with what shows, changes or deletes one that it can make; an
+    object that it cannot make it takes from the list above, and only shows.
+    """
     if operation.is_list or operation.creates:
         return True
     above, _, last = operation.target.path.rpartition("/")
-    is_one = re.fullmatch(r"\{\w+\}", last) is not None and operation.target.method in ("GET", "PATCH", "DELETE")
-    return is_one and any(each.creates and each.target.path == above for each in operations)
+    if not re.fullmatch(r"\{\w+\}", last) or operation.target.method not in ("GET", "PATCH", "DELETE"):
+        return False
+    is_shown = operation.target.method == "GET"
+    return any(each.creates or (is_shown and each.is_list) for each in operations if each.target.path == above)
 
 
 def untested(subject: Subject) -> Iterator[Miss] | None:

@@ -32,7 +32,7 @@ class OwnTests(NamedTuple):
         return sum(file.tests for file in self.files)
 
 
-def tests_of(slice_folder: Path) -> OwnTests | None:
+def own_tests_of(slice_folder: Path) -> OwnTests | None:
     """The tests of a slice in a tree that has tests of slices (`tests/slices/<name>/`); None in any other."""
     folder = slice_folder.parent.parent.parent / "tests" / "slices" / slice_folder.name
     if not folder.parent.is_dir():

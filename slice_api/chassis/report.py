@@ -10,7 +10,7 @@ from pydantic import Field
 
 from slice_api.chassis.discovery import Found, Slice
 from slice_api.chassis.marks import RULES, Miss, Operation, Rule, Source, Subject, shown
-from slice_api.chassis.own_tests import tests_of
+from slice_api.chassis.own_tests import own_tests_of
 from slice_api.chassis.policies import Target
 from slice_api.chassis.schemas import Schema
 from slice_api.chassis.storage.engines import engine_of
@@ -133,7 +133,7 @@ def card_of(found: Found, facts: Facts) -> Card:
     """Make the card of a slice; reads its files and tests, and counts nothing that is kept."""
     part = found.slice if found.is_loaded else None
     operations = tuple(_operations(part.name, facts)) if part else ()
-    sources, tests = tuple(_sources(found.folder)), tests_of(found.folder)
+    sources, tests = sources_of(found.folder), own_tests_of(found.folder)
     title, description = (part.title, part.description) if part else _said(sources)
     return Card(
         name=found.name,
@@ -173,13 +173,17 @@ def _operations(name: str, facts: Facts) -> Iterator[Operation]:
             yield Operation(target, paths.get(target.path, {}).get(target.method.lower()))
 
 
-def _sources(folder: Path) -> Iterator[Source]:
-    for path in sorted(folder.rglob("*.py")):
-        text = path.read_text(errors="replace")
-        try:
-            yield Source(path, text, ast.parse(text))
-        except (SyntaxError, ValueError) as error:
-            yield Source(path, text, None, f"it is no Python: {error}")
+def sources_of(folder: Path) -> tuple[Source, ...]:
+    """The Python files of a slice."""
+    return tuple(_source(path) for path in sorted(folder.rglob("*.py")))
+
+
+def _source(path: Path) -> Source:
+    text = path.read_text(errors="replace")
+    try:
+        return Source(path, text, ast.parse(text))
+    except (SyntaxError, ValueError) as error:
+        return Source(path, text, None, f"it is no Python: {error}")
 
 
 def _said(sources: Iterable[Source]) -> tuple[str, str]:

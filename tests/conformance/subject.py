@@ -16,6 +16,7 @@ import pytest
 from fastapi import FastAPI
 
 from slice_api.chassis.discovery import Slice
+from slice_api.chassis.marks import Operation
 from slice_api.chassis.policies import Target
 from tests.conformance.bodies import Document, bodies_of, resolved
 from tests.postgres import shared_postgres
@@ -66,6 +67,11 @@ class Route:
         return found
 
     @property
+    def as_marked(self) -> Operation:
+        """The same, as the marks of a slice are checked on it."""
+        return Operation(self.target, self.operation)
+
+    @property
     def is_api(self) -> bool:
         return self.path.startswith("/api/")
 
@@ -106,8 +112,7 @@ class Route:
     @property
     def creates(self) -> bool:
         """Whether it makes an object out of a JSON body, for whoever has the scope."""
-        is_documented_so = bool(self.operation and "201" in self.operation["responses"])
-        return self.method == "POST" and is_documented_so and self.takes_json and self.is_protected
+        return self.as_marked.creates
 
     @property
     def is_list(self) -> bool:
@@ -255,15 +260,24 @@ class Api:
         )
 
     async def url_of_existing(self, route: Route) -> str:
-        """The path of a route with objects in it that exist, as far as there is a way to make them."""
+        """The path of a route with objects in it that exist, as far as there is a way to make or find them."""
         creator = self.creator_of(route.path)
         if creator is None:
-            return route.url()
+            return await self._url_of_listed(route)
         made = await self.make(creator)
         if not made.url:
             return route.url()
         _, _, rest = route.path.removeprefix(f"{creator.path}/").partition("}")
         return made.url + "/".join(ABSENT if part.startswith("{") else part for part in rest.split("/"))
+
+    async def _url_of_listed(self, route: Route) -> str:
+        """The path with an object from the list above it, where there is one."""
+        above, _, parameter = route.path.rpartition("/")
+        listing = self.route_at("GET", above)
+        if not route.has_parameters or listing is None or not listing.is_list:
+            return route.url()
+        items = (await self.admin.get(listing.url(), params={"limit": 1})).json()["items"]
+        return f"{above}/{items[0][parameter.strip('{}')]}" if items else route.url()
 
     async def make(self, creator: Route) -> Made:
         """Make one more object that differs from those before where it must."""

@@ -10,11 +10,11 @@ from fastapi.openapi.models import OpenAPI
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from slice_api.chassis.discovery import Slice
+from slice_api.chassis.marks import json_bodies, without_errors, without_example, without_summary
 from tests.conformance.bodies import faults_of
 from tests.conformance.subject import Api, Route, for_routes, for_slices
 
 _SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
-_PROBLEM = {"$ref": "#/components/schemas/ProblemDetails"}
 
 PUBLIC: Mapping[str, frozenset[str]] = {
     "front": frozenset(
@@ -34,20 +34,6 @@ PUBLIC: Mapping[str, frozenset[str]] = {
     "session": frozenset({"POST /api/session"}),
 }
 """Every route that needs no key. A new one is a decision: it is made here."""
-
-
-def _media(content: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    return ((kind, media) for kind, media in content.items() if kind.endswith(("/json", "+json")))
-
-
-def _json_bodies(route: Route) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every JSON body of an operation, with where it stands."""
-    operation = route.operation or {}
-    for kind, media in _media(operation.get("requestBody", {}).get("content", {})):
-        yield f"request {kind}", media
-    for status, answer in operation["responses"].items():
-        for kind, media in _media(answer.get("content", {})):
-            yield f"{status} {kind}", media
 
 
 def _is_documented(route: Route) -> bool:
@@ -94,9 +80,9 @@ async def test_operation_ids_are_unique(api: Api) -> None:
     assert [each for each, times in ids.items() if times > 1] == []
 
 
-@for_routes(lambda route: route.is_api)
-def test_every_route_of_the_api_is_documented(route: Route) -> None:
-    assert route.is_documented
+@for_routes(lambda route: True)
+def test_every_route_has_a_summary(route: Route) -> None:
+    assert list(without_summary(route.as_marked)) == []
 
 
 @for_routes(_is_documented)
@@ -104,10 +90,8 @@ def test_operation_says_what_it_does(route: Route) -> None:
     operation = route.operation or {}
     assert operation["tags"] == [route.target.slice_name]
     assert re.fullmatch(rf"{route.target.slice_name}_[a-z][a-z0-9_]*", operation["operationId"])
-    assert operation["summary"]
     assert not operation["summary"].endswith(".")
-    assert operation["summary"].lower() != route.target.endpoint.__name__.replace("_", " "), "it has no docstring"
-    assert operation["description"]
+    assert operation.get("description")
 
 
 @for_routes(_is_documented)
@@ -123,32 +107,15 @@ def test_parameters_are_named_and_typed(route: Route) -> None:
 
 @for_routes(_is_documented)
 def test_every_json_body_has_an_example_that_fits(route: Route) -> None:
-    for place, media in _json_bodies(route):
-        assert "example" in media or "examples" in media, f"{place} has no example"
-        assert media.get("schema") is not None, f"{place} has no schema"
+    assert list(without_example(route.as_marked)) == []
+    for place, media in json_bodies(route.as_marked):
         if "example" in media:
             assert faults_of(media["example"], media["schema"], route.document) == [], place
 
 
 @for_routes(_is_documented)
 def test_errors_are_declared_as_problems(route: Route) -> None:
-    responses = (route.operation or {})["responses"]
-    expected = {
-        "400": True,
-        "401": route.is_protected,
-        "403": route.is_protected,
-        "404": route.has_parameters,
-        "409": route.creates,
-        "412": route.is_protected and route.method in ("PUT", "PATCH", "DELETE"),
-        "413": route.takes_json,
-        "415": route.takes_json,
-        "422": True,
-        "500": True,
-    }
-    assert [status for status, is_needed in expected.items() if is_needed and status not in responses] == []
-    for status, answer in responses.items():
-        if status.startswith(("4", "5")) and (route.path, status) != ("/readyz", "503"):
-            assert answer["content"]["application/problem+json"]["schema"] == _PROBLEM, status
+    assert list(without_errors(route.as_marked)) == []
 
 
 @for_routes(lambda route: route.is_protected and route.is_documented)

@@ -1,18 +1,15 @@
 """What a slice's folder holds, and what its modules may know."""
 
 import ast
-import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any
-
-import pytest
+from collections.abc import Iterator
 
 from slice_api.chassis.discovery import Slice
-from tests.conformance.subject import Route, for_routes, for_slices
-
-_LONGEST_FUNCTION = 40
+from slice_api.chassis.marks import Subject, long_functions, undocumented_events, untested, waiting_for_threads
+from slice_api.chassis.own_tests import own_tests_of
+from slice_api.chassis.report import sources_of
+from tests.conformance.subject import Route, for_routes, for_slices, slices_under_test
 
 
 def _package_of(part: Slice) -> str:
@@ -90,14 +87,7 @@ def test_handlers_and_stores_know_nothing_of_http(part: Slice) -> None:
 
 @for_slices
 def test_functions_are_short(part: Slice) -> None:
-    too_long = [
-        f"{name}.py:{node.lineno} {node.name}"
-        for name, module in _modules(part).items()
-        for node in ast.walk(module)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and (node.end_lineno or 0) - node.lineno >= _LONGEST_FUNCTION
-    ]
-    assert too_long == []
+    assert list(long_functions(sources_of(part.folder))) == []
 
 
 @for_slices
@@ -110,22 +100,15 @@ def test_stores_carry_the_name_of_the_slice(part: Slice) -> None:
 def test_events_carry_the_name_of_the_slice_and_say_what_happened(part: Slice) -> None:
     for event in part.events:
         assert re.fullmatch(rf"{part.name}\.[a-z][a-z0-9_]*", event.topic)
-        assert inspect.cleandoc(event.__doc__ or "").partition("\n")[0].endswith(".")
-
-
-def _is_async(function: Callable[..., Any]) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
-
-
-def _dependencies(dependant: Any) -> Iterator[Callable[..., Any]]:
-    for each in dependant.dependencies:
-        yield each.call
-        yield from _dependencies(each)
+    assert list(undocumented_events(part.events)) == []
 
 
 @for_routes(lambda route: True)
 def test_no_request_waits_for_a_thread(route: Route) -> None:
-    """A plain `def` runs in the thread pool, which costs more than all the rest of the request."""
-    assert _is_async(route.target.endpoint)
-    for call in _dependencies(getattr(route.target.route, "dependant", None) or pytest.fail("no route of FastAPI's")):
-        assert _is_async(call), f"the dependency {call.__name__} is a plain def"
+    assert list(waiting_for_threads(route.as_marked)) == []
+
+
+@for_slices
+def test_every_route_is_in_a_test(part: Slice) -> None:
+    operations = tuple(each.as_marked for each in slices_under_test().routes if each.target.slice_name == part.name)
+    assert list(untested(Subject(part, operations, (), own_tests_of(part.folder))) or ()) == []

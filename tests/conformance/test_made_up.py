@@ -65,7 +65,7 @@ _FAULTS: Mapping[str, tuple[str, str, str]] = {
         "raise __import__('slice_api.chassis').chassis.forbidden('no')",
     ),
     "document.every_json_body_has_an_example_that_fits": ("schemas.py", 'examples=["Groceries"]', 'examples=[""]'),
-    "document.operation_says_what_it_does": ("router.py", '"""Read one note."""', "# Reads one note."),
+    "document.every_route_has_a_summary": ("router.py", '"""Read one note."""', "# Reads one note."),
     "document.public_routes_are_those_that_were_decided": (
         "router.py",
         '@router.get("/{id}")',

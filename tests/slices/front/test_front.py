@@ -6,7 +6,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from tests.support import chassis_of
+from tests.support import chassis_of, has_slice
 
 _PAGES = ("/", "/app/anything", "/app/links/some-slug", "/docs", "/slices")
 
@@ -197,3 +197,12 @@ async def test_no_path_leads_out_of_the_folder(anonymous: httpx.AsyncClient, nam
 async def test_the_page_has_no_address_for_an_unknown_part_of_the_api(anonymous: httpx.AsyncClient) -> None:
     answer = await anonymous.get("/api/nothing", headers={"Accept": "text/html"})
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+async def test_the_pages_at_the_root_take_their_names_from_short_links(app: FastAPI, client: httpx.AsyncClient) -> None:
+    assert {"app", "docs", "slices", "assets"} <= chassis_of(app).reserved_segments
+    if has_slice("links"):
+        for slug in ("docs", "slices"):
+            answer = await client.post("/api/links", json={"url": "https://example.org/", "slug": slug})
+            assert answer.status_code == 422
+            assert "reserved" in answer.json()["errors"][0]["detail"]
