@@ -42,7 +42,10 @@ let catalogue = null;
 let leaving = new AbortController();
 let shownPath = location.pathname + location.search;
 
-const slicesWithPage = () => (catalogue?.items ?? []).filter((slice) => slice.page_url);
+/** The report cards have a page at the root, beside the API docs, for those who build slices. */
+const CARDS = "slices";
+
+const slicesWithPage = () => (catalogue?.items ?? []).filter((slice) => slice.page_url && slice.name !== CARDS);
 const findSlice = (name) => catalogue?.items.find((slice) => slice.name === name);
 
 // ---- navigation ----------------------------------------------------------
@@ -67,7 +70,8 @@ const lettersOf = (slices) =>
 
 const places = () => {
   const slices = slicesWithPage();
-  const letters = lettersOf(slices);
+  const cards = findSlice(CARDS);
+  const letters = lettersOf(cards ? [...slices, cards] : slices);
   return [
     { href: "/", text: "Home", letter: letters.get("/"), mark: icon("home") },
     ...slices.map((slice) => ({
@@ -77,6 +81,7 @@ const places = () => {
       mark: h("span.mark", { "aria-hidden": "true" }, letters.get(slice.name)),
     })),
     { href: "/docs", text: "API docs", letter: letters.get("/docs"), mark: icon("book") },
+    ...(cards ? [{ href: "/slices", text: cards.title, letter: letters.get(CARDS), mark: icon("slices") }] : []),
   ];
 };
 
@@ -181,7 +186,7 @@ const showNavigation = () => {
       ],
     });
   };
-  const few = [all[0], ...all.slice(1, -1).slice(0, canSearch() ? 2 : 3)];
+  const few = [all[0], ...all.filter(({ href }) => href.startsWith("/app/")).slice(0, canSearch() ? 2 : 3)];
   fill(
     bottomBar,
     few.map((place) => navLink({ ...place, mark: place.mark.cloneNode(true) })),
@@ -326,10 +331,13 @@ const docsView = async (context) => {
   return docsPage({ ...context, catalogue, doc });
 };
 
+const cardsView = (context) => sliceView({ ...context, parts: [CARDS] });
+
 /** @type {{ pattern: RegExp, view: (context: any) => any, title: (parts: string[]) => string, isPublic?: boolean }[]} */
 const ROUTES = [
   { pattern: /^\/$/, view: homeView, title: () => "Home" },
   { pattern: /^\/docs\/?$/, view: docsView, title: () => "API docs", isPublic: true },
+  { pattern: /^\/slices\/?$/, view: cardsView, title: () => findSlice(CARDS)?.title ?? "Not found" },
   { pattern: /^\/app\/([^/]+)\/?$/, view: sliceView, title: ([name]) => findSlice(name)?.title ?? "Not found" },
   {
     pattern: /^\/app\/([^/]+)\/([^/]+)$/,

@@ -5,17 +5,22 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.server import Server
 from tests.support import ADMIN_KEY, has_slice
 
 HAS_LINKS = has_slice("links")
 HAS_ACTIVITY = has_slice("activity")
+HAS_CARDS = has_slice("slices")
 needs_links = pytest.mark.skipif(not HAS_LINKS, reason="the links folder was removed")
 
 _AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
-_PATHS = ("/", "/docs", "/app/notes", "/app/notes/new", *(["/app/links", "/app/links/shown"] if HAS_LINKS else []))
+_PATHS = (
+    *("/", "/docs", "/app/notes", "/app/notes/new"),
+    *(["/slices#notes"] if HAS_CARDS else []),
+    *(["/app/links", "/app/links/shown"] if HAS_LINKS else []),
+)
 
 
 def _delete(page: Page) -> None:
@@ -93,6 +98,45 @@ def test_a_slice_without_a_page_of_its_own_is_served_by_the_general_one(page: Pa
     _delete(page)
     expect(page.get_by_role("heading", name="Notes", level=1)).to_be_visible()
     expect(page.get_by_role("link", name="Groceries")).to_have_count(0)
+
+
+@pytest.mark.skipif(not HAS_CARDS, reason="the slices folder was removed")
+def test_the_report_cards_unfold_and_name_what_is_missing(page: Page, server: Server) -> None:
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Slices").click()
+    expect(page.get_by_role("heading", name="Slices", level=1)).to_be_visible()
+    row = page.get_by_role("row").filter(has=page.get_by_role("button", name="Notes notes"))
+    expect(row).to_contain_text("loaded")
+    expect(row).to_contain_text("7 of 7")
+    button = row.get_by_role("button")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(button).to_have_attribute("aria-expanded", "true")
+    expect(page.get_by_text("/api/notes/{id}", exact=True).first).to_be_visible()
+    expect(page.get_by_text("notes:read", exact=True)).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("notes:read", exact=True)).to_be_hidden()
+    page.goto("/slices#notes")
+    page.reload()
+    expect(page.get_by_text("notes:read", exact=True)).to_be_visible()
+
+
+@pytest.mark.skipif(not HAS_CARDS, reason="the slices folder was removed")
+def test_a_mark_that_is_missed_shows_with_its_cure(page: Page) -> None:
+    def miss(route: Route) -> None:
+        body = route.fetch().json()
+        for card in body["items"]:
+            card["marks"][0] |= {
+                "state": "failed",
+                "misses": [{"where": "router.py:7", "what": "GET / has no summary", "cure": "give it a docstring"}],
+            }
+        route.fulfill(json=body)
+
+    page.route("**/api/slices?*", miss)
+    page.goto("/slices#notes")
+    expect(page.get_by_role("row").filter(has_text="6 of 7").first).to_be_visible()
+    expect(page.get_by_text("router.py:7")).to_be_visible()
+    expect(page.get_by_text("Cure: give it a docstring")).to_be_visible()
+    expect(page.get_by_text(re.compile("marks missed"))).to_be_visible()
 
 
 def test_the_docs_open_without_signing_in(stranger: Page) -> None:
