@@ -7,6 +7,7 @@ all fields at a time, so that fields which hang together are seen together.
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any, Final
 
@@ -66,6 +67,15 @@ class _SentSchema(GenerateJsonSchema):
 def sent_schema(model: type[BaseModel]) -> dict[str, Any]:
     """The JSON Schema of what `model_dump(mode="json")` gives; do not change it."""
     return model.model_json_schema(by_alias=False, schema_generator=_SentSchema, mode="serialization")
+
+
+@cache
+def usual_data(model: type[BaseModel]) -> dict[str, Any]:
+    """What the model tells of a usual case: the authors' examples and defaults where there are any."""
+    for sample in samples_of(sent_schema(model)):
+        with suppress(ValueError):
+            return model.model_validate(sample, extra="ignore").model_dump(mode="json")
+    return {}
 
 
 def bounds_in(schema: Json) -> frozenset[float]:

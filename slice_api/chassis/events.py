@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
+from pydantic import Field
+
 from slice_api.chassis.ids import new_id
 from slice_api.chassis.schemas import Schema, Time
 from slice_api.chassis.storage.stores import Log
@@ -23,17 +25,17 @@ class Event(Schema):
 class EventRecord(Schema):
     """An event as it was told."""
 
-    id: str
+    id: str = Field(examples=["evt_4rTq8ZbW1nXc"])
     """Its id, the same however often it is told."""
-    type: str
+    type: str = Field(examples=["links.created"])
     """What happened, such as `links.created`."""
-    slice: str
+    slice: str = Field(examples=["links"])
     """The slice that published it."""
-    subject: str | None
+    subject: str | None = Field(examples=["guide"])
     """The key of the object it speaks of."""
-    at: Time
+    at: Time = Field(examples=["2026-01-31T09:00:00Z"])
     """When it happened."""
-    by: str | None
+    by: str | None = Field(examples=["7hKq2mXa"])
     """The id of the key that caused it; null when the service did so by itself."""
     data: dict[str, Any]
     """What the publisher tells, by its own model."""

@@ -1,7 +1,7 @@
 """The async face of storage that routes are given."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from pydantic import BaseModel
@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from slice_api.chassis.events import EventRecord
 from slice_api.chassis.rate_limits import RateLimiter
 from slice_api.chassis.storage.faults import Tell, silent
-from slice_api.chassis.storage.pages import Page, PageQuery
+from slice_api.chassis.storage.pages import Page, PageQuery, decode_cursor, encode_cursor
 from slice_api.chassis.storage.query import Condition
 from slice_api.chassis.storage.stores import Collection, Store
 from slice_api.chassis.storage.tx import MOST_APART, Origin, Tx
@@ -101,6 +101,18 @@ class Database:
     ) -> Page[M]:
         """A page of a collection; see `Tx.page`."""
         return await self.transact(Tx.page, collection, page, order=order, where=where)
+
+    def page_of(self, items: Iterable[M], page: PageQuery, *, name: str, key: Callable[[M], str]) -> Page[M]:
+        """A page of objects that no collection keeps, in the order of a key that each has alone.
+
+        `name` is the list's own, so that its cursors are taken by no other.
+        """
+        begin = "" if page.after is None else str(decode_cursor(page.after, name)[0])
+        rest = sorted((each for each in items if key(each) > begin), key=key)
+        cursor = encode_cursor(name, key(rest[page.limit - 1])) if len(rest) > page.limit else None
+        if self._origin is not None:
+            self._origin.next_cursor = cursor
+        return Page(items=rest[: page.limit], next=cursor)
 
     async def count(self, collection: Collection[Any], *where: Condition) -> int:
         """How many documents fit."""

@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from slice_api.chassis import Collection, Tx
-from slice_api.chassis.storage.tx import MOST_AT_ONCE
+from slice_api.chassis.storage.tx import MOST_TOGETHER
 from tests.conformance.notes import NOTES
 from tests.conftest import ClientWith
 from tests.support import chassis_of, client_of, make_app, running, slices_package
@@ -61,11 +61,11 @@ async def test_sizes_are_those_of_now_and_counting_ends_early(package: str) -> N
         def fill(tx: Tx) -> None:
             [store] = next(each.stores for each in chassis_of(app).slices if each.name == "notes")
             assert isinstance(store, Collection)
-            for number in range(MOST_AT_ONCE):
+            for number in range(MOST_TOGETHER):
                 tx.insert(store, store.model(**{**made, "id": str(number)}))
 
         await chassis_of(app).db.transact(fill)
-        assert await stores() == [{**kept, "size": MOST_AT_ONCE, "is_size_least": True}]
+        assert await stores() == [{**kept, "size": MOST_TOGETHER, "is_size_least": True}]
 
 
 async def test_what_is_set_is_never_told(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
