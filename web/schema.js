@@ -274,7 +274,8 @@ const DULL = /(^|_)(note|notes|text|body|content|description|data|payload|update
 
 const rank = (field, idKey) => {
   if (TELLING.includes(field.name)) return TELLING.indexOf(field.name);
-  if (field.name === idKey) return 30;
+  // What is made up by people or slices names the object; an `id` made by the service tells them nothing.
+  if (field.name === idKey) return idKey === "id" ? 30 : -1;
   if (field.kind === "enum") return 10;
   if (field.kind === "boolean") return 14;
   if (["integer", "number", "duration"].includes(field.kind)) return 15;

@@ -76,6 +76,17 @@ const bothTimes = (at) => {
 const isBlank = (value) =>
   value === null || value === undefined || value === "" || (Array.isArray(value) && !value.length);
 
+/** Data with its own copy button; the keyboard can scroll it, since it may be longer than the box. */
+const jsonBlock = (field, value) => {
+  const text = JSON.stringify(value, null, 2);
+  return h(
+    "div.json-block",
+    null,
+    h("pre.json", { tabindex: "0", role: "region", "aria-label": field.label }, text),
+    copyButton(text, `Copy ${field.label}`),
+  );
+};
+
 /**
  * A value as people read it.
  * @param {Field} field @param {any} value
@@ -96,7 +107,7 @@ export const valueElement = (field, value, { isFull = false } = {}) => {
     );
   if (field.kind === "url" || (typeof value === "string" && /^https?:\/\/\S+$/.test(value))) return urlElement(value);
   if (typeof value === "object")
-    return isFull ? h("pre.json", null, JSON.stringify(value, null, 2)) : h("code.clip", null, JSON.stringify(value));
+    return isFull ? jsonBlock(field, value) : h("code.clip", null, JSON.stringify(value));
   if (/(^|_)(id|by|slug|hash|digest)$/.test(field.name)) return h("code.id", null, String(value));
   return h(
     isFull ? "span.full-text" : "span.clip",
