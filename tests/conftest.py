@@ -1,19 +1,46 @@
-"""Fixtures for every test: one app with a frozen clock, and clients of it."""
+"""Fixtures for every test: one app with a frozen clock, clients of it, and what happened in it.
+
+A test of a slice asks for what it needs by name: `client` or `client_with(…)` to send requests, `transact` to call
+handlers without any, `clock` to let time pass, `settle` to have done what is done a moment later, `assert_events` to
+say what was told. All of them speak of the same app. `@on_every_engine` runs a test once on each storage engine.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
+from slice_api.chassis import EVENTS, Tx
+from tests.engines import STORAGE_URLS
 from tests.support import FrozenClock, chassis_of, client_of, grant_key, has_slice, make_app, running
+from tests.support import settle as settle_app
+from tests.told import Told, difference
 
 _ROOT = Path(__file__).parent.parent
 
 ClientWith = Callable[..., httpx.AsyncClient]
 Settle = Callable[[], Awaitable[None]]
+P = ParamSpec("P")
+R = TypeVar("R")
+
+on_every_engine = pytest.mark.parametrize("engine", STORAGE_URLS)
+"""Runs a test with `app` on memory, SQLite and PostgreSQL."""
+
+
+class Transact(Protocol):
+    """Runs `handler(tx, …)` as one transaction and gives what it gives."""
+
+    async def __call__(self, handler: Callable[Concatenate[Tx, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+
+class AssertEvents(Protocol):
+    """Says which events have been told; see the fixture `assert_events`."""
+
+    async def __call__(self, *expected: Told) -> None: ...
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
@@ -26,7 +53,20 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 
 @pytest.fixture
 def clock() -> FrozenClock:
+    """The app's clock: it stands still until `clock.advance(hours=1)`."""
     return FrozenClock()
+
+
+@pytest.fixture
+def engine() -> str:
+    """The storage engine; `@on_every_engine` names others."""
+    return "memory"
+
+
+@pytest.fixture
+def storage_url(engine: str, tmp_path: Path) -> str:
+    """SLICE_STORAGE_URL of an empty storage."""
+    return STORAGE_URLS[engine](tmp_path)
 
 
 @pytest.fixture
@@ -36,9 +76,9 @@ def log_lines() -> list[bytes]:
 
 
 @pytest.fixture
-async def app(clock: FrozenClock, log_lines: list[bytes]) -> AsyncIterator[FastAPI]:
+async def app(clock: FrozenClock, log_lines: list[bytes], storage_url: str) -> AsyncIterator[FastAPI]:
     """A running app with every slice."""
-    async with running(make_app(clock=clock, log=log_lines)) as app:
+    async with running(make_app(clock=clock, log=log_lines, storage_url=storage_url)) as app:
         yield app
 
 
@@ -58,8 +98,38 @@ async def anonymous(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 def settle(app: FastAPI) -> Settle:
-    """Writes what is buffered and tells what has happened."""
-    return chassis_of(app).settle
+    """Does all that is to be done now: buffers are written, jobs that are due run, reactions are told of events."""
+    return partial(settle_app, app)
+
+
+@pytest.fixture
+def transact(app: FastAPI) -> Transact:
+    """Calls a handler without a request: `note = await transact(create_note, NewNote(title="Groceries"))`."""
+
+    async def call(handler: Callable[Concatenate[Tx, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return await chassis_of(app).db.transact(handler, *args, **kwargs)
+
+    return call
+
+
+@pytest.fixture
+async def assert_events(app: FastAPI, transact: Transact) -> AssertEvents:
+    """Asserts that just these events were told, in this order, since the test began or since it was last asked.
+
+    `await assert_events(told("notes.created", note.id, note={"title": "Groceries"}))` compares topic, subject and the
+    fields given; `await assert_events()` says that nothing was told.
+    """
+    _, position = await transact(Tx.ends, EVENTS)
+
+    async def check(*expected: Told) -> None:
+        nonlocal position
+        entries = await transact(Tx.read, EVENTS, position, limit=10_000)
+        position = entries[-1][0] if entries else position
+        differences = difference(expected, [record for _, record in entries])
+        if differences:
+            raise AssertionError(differences)  # an `assert` would show the text twice
+
+    return check
 
 
 @pytest.fixture

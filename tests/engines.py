@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -44,6 +45,14 @@ async def _postgres(clock: Clock) -> AsyncIterator[Storage]:
 
 
 ENGINES: Mapping[str, EngineFactory] = {"memory": _memory, "sqlite": _sqlite, "postgresql": _postgres}
+
+
+STORAGE_URLS: Mapping[str, Callable[[Path], str]] = {
+    "memory": lambda folder: "",
+    "sqlite": lambda folder: f"sqlite:///{folder}/data.db",
+    "postgresql": lambda folder: shared_postgres().create_database(),
+}
+"""SLICE_STORAGE_URL of an empty storage on each engine, given an empty folder."""
 
 
 class OpenStorage:

@@ -122,14 +122,15 @@ def copied_tree(folder: Path) -> Path:
 
 
 def tree_with_notes(folder: Path, *kinds: str) -> Path:
-    """A copy of the repository with the feature added as the README says: one folder, nothing else.
+    """A copy of the repository with the feature added as the README says: one folder and its tests, nothing else.
 
     `kinds` are the blocks that it is made of: "file" alone unless others are named.
     """
     root = copied_tree(folder)
-    notes = root / "slice_api/slices/notes"
+    notes, tests = root / "slice_api/slices/notes", root / "tests/slices/notes"
     for (kind, name), text in readme_blocks().items():
         if kind in (kinds or ("file",)):
-            (notes / name).parent.mkdir(exist_ok=True)
-            (notes / name).write_text(text)
+            place = (tests if name.startswith("test_") else notes) / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text)
     return root

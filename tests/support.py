@@ -67,6 +67,14 @@ def chassis_of(app: FastAPI) -> Chassis:
     return chassis
 
 
+async def settle(app: FastAPI) -> None:
+    """Do all that is to be done now: what is buffered is written, jobs that are due run, and events are told."""
+    chassis = chassis_of(app)
+    await chassis.settle()
+    await chassis.jobs.run_due()
+    await chassis.settle()
+
+
 class KeysForTests:
     """Knows keys with any scopes besides those that the app's own provider knows, whichever that is."""
 

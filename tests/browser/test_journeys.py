@@ -18,6 +18,7 @@ needs_links = pytest.mark.skipif(not HAS_LINKS, reason="the links folder was rem
 _AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
 _PATHS = (
     *("/", "/docs", "/app/notes", "/app/notes/new"),
+    *(["/app/events", "/app/events/notes.created"] if has_slice("events") else []),
     *(["/slices#notes"] if HAS_CARDS else []),
     *(["/app/links", "/app/links/shown"] if HAS_LINKS else []),
 )

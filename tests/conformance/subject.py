@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
-from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
@@ -19,17 +18,9 @@ from slice_api.chassis.discovery import Slice
 from slice_api.chassis.marks import Operation
 from slice_api.chassis.policies import Target
 from tests.conformance.bodies import Document, bodies_of, resolved
-from tests.postgres import shared_postgres
-from tests.support import FrozenClock, chassis_of, client_of, grant_key, make_app, running
+from tests.support import FrozenClock, chassis_of, client_of, grant_key, make_app, running, settle
 
 PACKAGES = ("slice_api.slices",)
-
-ENGINES: Mapping[str, Callable[[Path], str]] = {
-    "memory": lambda folder: "",
-    "sqlite": lambda folder: f"sqlite:///{folder}/data.db",
-    "postgresql": lambda folder: shared_postgres().create_database(),
-}
-"""SLICE_STORAGE_URL for each engine that the suite runs on, given an empty folder."""
 
 ABSENT = "nothing-of-that-name"
 
@@ -236,7 +227,7 @@ class Api:
         return client_of(self.app, key=grant_key(self.app, *scopes))
 
     async def settle(self) -> None:
-        await chassis_of(self.app).settle()
+        await settle(self.app)
 
     def creator_of(self, path: str) -> Route | None:
         """The route that makes the objects which a path names by its (last made) parameter."""
