@@ -5,11 +5,10 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from slice_api.chassis import EVENTS, Event, Tx
-from tests.conftest import ClientWith
-from tests.support import FrozenClock, chassis_of
+from tests.conftest import ClientWith, Transact
+from tests.support import FrozenClock
 
 
 class Opened(Event):
@@ -33,12 +32,9 @@ class Rung(Event):
     number: int
 
 
-async def _tell(app: FastAPI, *events: Event) -> None:
-    def tell(tx: Tx) -> None:
-        for event in events:
-            tx.emit(event, subject="1")
-
-    await chassis_of(app).db.transact(tell)
+def tell(tx: Tx, *events: Event) -> None:
+    for event in events:
+        tx.emit(event, subject="1")
 
 
 async def _feed(client: httpx.AsyncClient, **query: Any) -> list[dict[str, Any]]:
@@ -52,14 +48,14 @@ def _numbers(items: list[dict[str, Any]]) -> list[int]:
     return [item["data"]["number"] for item in items]
 
 
-async def test_the_newest_event_comes_first(client: httpx.AsyncClient, app: FastAPI) -> None:
-    await _tell(app, Opened(number=1), Shut(number=2))
-    await _tell(app, Rung(number=3))
+async def test_the_newest_event_comes_first(client: httpx.AsyncClient, transact: Transact) -> None:
+    await transact(tell, Opened(number=1), Shut(number=2))
+    await transact(tell, Rung(number=3))
     assert _numbers(await _feed(client)) == [3, 2, 1]
 
 
-async def test_an_event_tells_what_where_when_and_about_what(client: httpx.AsyncClient, app: FastAPI) -> None:
-    await _tell(app, Opened(number=1))
+async def test_an_event_tells_what_where_when_and_about_what(client: httpx.AsyncClient, transact: Transact) -> None:
+    await transact(tell, Opened(number=1))
     (item,) = await _feed(client)
     assert item.pop("id").startswith("evt_")
     assert item == {
@@ -80,8 +76,8 @@ async def test_an_event_tells_whose_key_caused_it(client: httpx.AsyncClient) -> 
     assert item["by"] == made.json()["created_by"]
 
 
-async def test_filters_by_slice_and_type(client: httpx.AsyncClient, app: FastAPI) -> None:
-    await _tell(app, Opened(number=1), Shut(number=2), Rung(number=3))
+async def test_filters_by_slice_and_type(client: httpx.AsyncClient, transact: Transact) -> None:
+    await transact(tell, Opened(number=1), Shut(number=2), Rung(number=3))
     assert _numbers(await _feed(client, slice="doors")) == [2, 1]
     assert _numbers(await _feed(client, type="doors.opened")) == [1]
     assert _numbers(await _feed(client, slice="bells", type="doors.opened")) == []
@@ -89,10 +85,10 @@ async def test_filters_by_slice_and_type(client: httpx.AsyncClient, app: FastAPI
 
 
 async def test_since_takes_the_moment_itself_with_it(
-    client: httpx.AsyncClient, app: FastAPI, clock: FrozenClock
+    client: httpx.AsyncClient, transact: Transact, clock: FrozenClock
 ) -> None:
     for number in (1, 2, 3):
-        await _tell(app, Rung(number=number))
+        await transact(tell, Rung(number=number))
         clock.advance(minutes=1)
     second = (clock.now - timedelta(minutes=2)).isoformat()
     assert _numbers(await _feed(client, since=second)) == [3, 2]
@@ -107,34 +103,34 @@ async def test_since_is_a_time_with_its_offset(client: httpx.AsyncClient, since:
     assert [each["pointer"] for each in answer.json()["errors"]] == ["query/since"]
 
 
-async def test_pages_of_a_filtered_feed_fit_together(client: httpx.AsyncClient, app: FastAPI) -> None:
+async def test_pages_of_a_filtered_feed_fit_together(client: httpx.AsyncClient, transact: Transact) -> None:
     for number in range(10):
-        await _tell(app, Opened(number=number), Rung(number=number + 100))
+        await transact(tell, Opened(number=number), Rung(number=number + 100))
     seen: list[int] = []
     query: dict[str, Any] = {"slice": "doors", "limit": 3}
     while True:
         body = (await client.get("/api/activity", params=query)).json()
         seen += _numbers(body["items"])
-        await _tell(app, Opened(number=999))
+        await transact(tell, Opened(number=999))
         if body["next"] is None:
             break
         query["after"] = body["next"]
     assert seen == list(range(9, -1, -1))
 
 
-async def test_what_was_taken_back_is_not_told(client: httpx.AsyncClient, app: FastAPI) -> None:
+async def test_what_was_taken_back_is_not_told(client: httpx.AsyncClient, transact: Transact) -> None:
     def tell_and_fail(tx: Tx) -> None:
-        tx.emit(Rung(number=1))
+        tell(tx, Rung(number=1))
         raise ValueError
 
     with pytest.raises(ValueError):  # noqa: PT011 (the one raised above)
-        await chassis_of(app).db.transact(tell_and_fail)
+        await transact(tell_and_fail)
     assert await _feed(client) == []
 
 
-async def test_what_was_let_go_of_is_no_longer_shown(client: httpx.AsyncClient, app: FastAPI) -> None:
-    await _tell(app, *(Rung(number=number) for number in range(5)))
-    await chassis_of(app).db.transact(Tx.trim, EVENTS, 2)
+async def test_what_was_let_go_of_is_no_longer_shown(client: httpx.AsyncClient, transact: Transact) -> None:
+    await transact(tell, *(Rung(number=number) for number in range(5)))
+    await transact(Tx.trim, EVENTS, 2)
     assert _numbers(await _feed(client)) == [4, 3]
 
 

@@ -11,8 +11,9 @@ from fastapi import FastAPI
 from slice_api.chassis import EVENTS, Tx
 from slice_api.chassis.credentials import hash_key, is_mistyped
 from slice_api.slices.keys.store import KEYS
-from tests.conftest import ClientWith, Settle
+from tests.conftest import AssertEvents, ClientWith, Settle, Transact, on_every_engine
 from tests.support import ADMIN_KEY, FrozenClock, chassis_of, client_of, make_app, running
+from tests.told import told
 
 Fields = dict[str, Any]
 
@@ -66,16 +67,16 @@ async def test_a_key_is_shown_once(client: httpx.AsyncClient) -> None:
     assert "key_hash" not in changed.json()
 
 
-async def test_only_a_hash_is_stored(client: httpx.AsyncClient, app: FastAPI) -> None:
+@on_every_engine
+async def test_only_a_hash_is_stored(client: httpx.AsyncClient, transact: Transact) -> None:
     made = await _make(client)
-    stored = await chassis_of(app).db.get(KEYS, made["id"])
-    assert stored is not None
+    stored = await transact(Tx.fetch, KEYS, made["id"])
     assert made["key"].rpartition("_")[2] not in stored.model_dump_json()
     assert stored.key_hash == hash_key(made["key"])
 
 
 async def test_no_key_stands_in_a_log_line_or_an_event(
-    client: httpx.AsyncClient, app: FastAPI, anonymous: httpx.AsyncClient, log_lines: list[bytes]
+    client: httpx.AsyncClient, transact: Transact, anonymous: httpx.AsyncClient, log_lines: list[bytes]
 ) -> None:
     made = await _make(client)
     secret = made["key"].rpartition("_")[2]
@@ -83,7 +84,7 @@ async def test_no_key_stands_in_a_log_line_or_an_event(
     await anonymous.get(f"/api/keys/{made['key']}", headers={"X-API-Key": made["key"][:-1] + "~"})
     await anonymous.get("/api/keys", params={"after": made["key"]}, headers={"X-API-Key": ADMIN_KEY})
     await client.post("/api/keys", json={"name": made["key"], "scopes": ["nothing:read"]})
-    events = await chassis_of(app).db.transact(Tx.entries, EVENTS)
+    events = await transact(Tx.entries, EVENTS)
     written = b"".join(log_lines)
     assert len(log_lines) >= 5
     assert secret.encode() not in written
@@ -232,7 +233,7 @@ async def test_what_the_service_decides_cannot_be_given(client: httpx.AsyncClien
         assert _pointers(changed) == [f"#/{name}"]
 
 
-async def test_the_maker_is_noted(client: httpx.AsyncClient, client_with: ClientWith) -> None:
+async def test_the_maker_is_noted(client: httpx.AsyncClient) -> None:
     first = await _make(client, "keys:read", "keys:write")
     assert first["created_by"] == (await _configured(client))["id"]
 
@@ -293,17 +294,21 @@ async def test_a_session_loses_scopes_with_its_key(client: httpx.AsyncClient, an
     assert (await anonymous.get("/api/keys")).status_code == 403
 
 
-async def test_revoking_takes_the_name_out_and_says_so(client: httpx.AsyncClient, app: FastAPI) -> None:
+async def test_what_happens_to_a_key_is_told(client: httpx.AsyncClient, assert_events: AssertEvents) -> None:
     made = await _make(client)
-    await client.patch(f"/api/keys/{made['id']}", json={"name": "desktop"})
-    await client.delete(f"/api/keys/{made['id']}")
-    events = await chassis_of(app).db.transact(Tx.entries, EVENTS)
-    assert [(each.type, each.subject) for each in reversed(events.items)] == [
-        ("keys.created", made["id"]),
-        ("keys.updated", made["id"]),
-        ("keys.deleted", made["id"]),
-    ]
-    assert events.items[0].data == {"id": made["id"], "name": "desktop"}
+    url = f"/api/keys/{made['id']}"
+    await assert_events(told("keys.created", made["id"], key={"name": "laptop", "scopes": ["keys:read"]}))
+    await client.patch(url, json={"name": "desktop"})
+    await assert_events(told("keys.updated", made["id"], key={"name": "desktop", "scopes": ["keys:read"]}))
+    await client.delete(url)
+    await assert_events(told("keys.deleted", made["id"], id=made["id"], name="desktop"))
+
+
+async def test_what_is_refused_is_not_told(client_with: ClientWith, assert_events: AssertEvents) -> None:
+    maker = client_with("keys:write")
+    assert (await maker.post("/api/keys", json={"name": "x", "scopes": ["admin"]})).status_code == 403
+    assert (await maker.delete("/api/keys/nothing")).status_code == 404
+    await assert_events()
 
 
 # The last admin key, and the configured one
