@@ -7,6 +7,7 @@ with the subscriber's model; what cannot be read is a fault. What a subscriber d
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 from pydantic import BaseModel, ValidationError
@@ -53,8 +54,7 @@ def misfits(event: type[Event], model: type[BaseModel]) -> list[Misfit]:
     """The fields of `model` that some event cannot fill, each once; none when whatever is sent can be read."""
     schema = sent_schema(event)
     found: dict[Place, Misfit] = {}
-    for sample in samples_of(schema, bounds_in(_read_schema(model))):
-        data, untold = _as_sent(event, sample)
+    for data, untold in _told(event, bounds_in(_read_schema(model))):
         for place, error in _errors(lambda given: read_data(model, given), data).items():
             if not any(_is_beside(place, other) for other in untold):
                 field = place if error["type"] == "missing" else _field_at(schema, place)
@@ -112,6 +112,12 @@ def _read_schema(model: type[BaseModel]) -> JsonSchema:
         return model.model_json_schema()
     except PydanticUserError:
         return {}  # it can read all the same; only its bounds are unknown
+
+
+@lru_cache(maxsize=64)
+def _told(event: type[Event], bounds: frozenset[float]) -> list[tuple[Json, list[Place]]]:
+    """What the publisher can tell; most subscribers set no bounds, so that it is made once for all of them."""
+    return [_as_sent(event, sample) for sample in samples_of(sent_schema(event), bounds)]
 
 
 def _as_sent(event: type[Event], sample: Json) -> tuple[Json, list[Place]]:

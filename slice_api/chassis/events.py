@@ -71,7 +71,8 @@ def on(topic: str) -> Callable[[F], F]:
 
     It is called as `handle(tx, event)` in a transaction of its own; `event` is given as the model that the second
     parameter is annotated with (any model of the fields it reads), or as the EventRecord itself. It is told at least
-    once and in order; what it raises is retried with back-off, then parked.
+    once and in order; what it raises is retried with back-off, then parked. A model that some event of the topic does
+    not fit stops the start.
     """
 
     def mark(handle: F) -> F:

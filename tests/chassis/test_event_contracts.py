@@ -10,7 +10,18 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field, HttpUrl, RootModel, ValidationError, computed_field, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    HttpUrl,
+    RootModel,
+    ValidationError,
+    computed_field,
+    create_model,
+    model_validator,
+)
 from typing_extensions import TypedDict
 
 from slice_api.chassis import Event, Line, Schema, Tags, Text, Time
@@ -105,6 +116,27 @@ class Doubled(Event):
         return 2 * self.number
 
 
+class Fives(Event):
+    """Two numbers that make five, and one more."""
+
+    topic = "cards.fives"
+    one: int = 0
+    other: int = 5
+    more: int | None = 0
+
+    @model_validator(mode="after")
+    def _must_make_five(self) -> "Fives":
+        if self.one + self.other != 5:
+            raise ValueError("not five")
+        return self
+
+
+def _refuse_negative(value: int) -> int:
+    if value < 0:
+        raise ValueError("not below zero")
+    return value
+
+
 Shape = Annotated[Square | Circle, Field(discriminator="kind")]
 Even = Annotated[int, Field(multiple_of=2)]
 Code = Annotated[str, Field(pattern=r"^[A-Z]{3}$", examples=["ABC"])]
@@ -144,6 +176,7 @@ FITTING: Mapping[str, tuple[Any, Any]] = {
     "one of two shapes": (Shape, Shape),
     "a tree": (Tree, TreeTop),
     "what may be left out": (Part, dict[str, int]),
+    "what the subscriber makes fit": (int, Annotated[str, BeforeValidator(str)]),
     "a list in a model": (list[int], RootModel[list[int]]),
 }
 
@@ -179,6 +212,7 @@ MISFITTING: Mapping[str, tuple[Any, Any, str]] = {
     "a mapping": (dict[str, str], dict[str, int], "cannot read value.text"),
     "keys": (dict[str, int], dict[int, int], "cannot read value.text"),
     "anything": (Any, int, "tells it as Any"),
+    "what the subscriber refuses by itself": (int, Annotated[int, AfterValidator(_refuse_negative)], "not below zero"),
     "an unsafe address": (str, HttpUrl, "`value: str` would read it"),
 }
 
@@ -214,6 +248,12 @@ def test_what_has_a_default_or_is_computed_is_always_told() -> None:
     assert misfits(told(number=(int, 3)), read(number=int)) == []
     assert misfits(Doubled, read(double=int)) == []
     assert "tells it as int" in words(Doubled, read(double=bool))
+
+
+def test_what_the_publisher_itself_refuses_is_never_told() -> None:
+    assert misfits(Fives, read(one=int, other=int)) == []
+    [misfit] = misfits(Fives, read(more=int))
+    assert misfit.event == {"one": 0, "other": 5, "more": None}
 
 
 def test_each_field_is_told_of_once() -> None:

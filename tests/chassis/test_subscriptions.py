@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from slice_api.chassis.discovery import DiscoveryError
+from slice_api.cli import make_served_app
+from tests.chassis.examples import parsed
 from tests.support import chassis_of, make_app, slices_package
 
 Files = Mapping[str, str]
@@ -149,3 +151,16 @@ def test_nothing_is_warned_of_when_all_are_there(tmp_path: Path) -> None:
     folders = {"bets": _listening("cards.dealt"), "all": _listening("*"), "cards": CARDS}
     with slices_package(tmp_path, folders) as package:
         assert chassis_of(make_app(packages=(package,))).absent_publishers == []
+
+
+def test_a_start_warns_once_of_a_publisher_that_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[bytes] = []
+    with slices_package(tmp_path, {"bets": _listening("cards.dealt")}) as package:
+        app = make_app(packages=(package,), log=lines)
+    monkeypatch.setattr("slice_api.cli.create_app", lambda: app)
+    monkeypatch.setattr("logging.root.handlers", [])
+    make_served_app()
+    warned = [line for line in parsed(lines) if "cards" in line["event"]]
+    assert [(line["level"], line["event"].split(",")[0]) for line in warned] == [
+        ("warning", "bets.react listens to cards.dealt")
+    ]
