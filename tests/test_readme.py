@@ -153,21 +153,75 @@ def test_the_feature_is_four_files_of_sixty_lines() -> None:
     assert sum(len(text.splitlines()) for text in FILES.values()) <= 60
 
 
-def test_the_feature_passes_the_linters(tree: Path) -> None:
-    for arguments in (("ruff", "check"), ("ruff", "format", "--check"), ("mypy",)):
-        done = _python(tree, "-m", *arguments, "slice_api/slices/notes", "tests/slices/notes")
-        assert done.returncode == 0, done.stdout
-
-
-def test_the_feature_passes_the_conformance_tests(tree: Path) -> None:
+def test_the_feature_passes_the_conformance_tests_and_its_own(tree: Path) -> None:
     chosen = ("-k", "notes and not sqlite and not postgresql", "-p", "no:cacheprovider")
-    done = _python(tree, "-m", "pytest", "tests/conformance", *chosen)
+    done = _python(tree, "-m", "pytest", "tests/conformance", "tests/slices/notes", *chosen)
     assert done.returncode == 0, done.stdout
     assert re.search(r"\d+ passed", done.stdout)
 
 
-MORE = {name: text for (kind, name), text in BLOCKS.items() if kind == "more"}
-FILES = {name: text for (kind, name), text in BLOCKS.items() if kind == "file" and not name.startswith("test_")}
+@pytest.fixture(scope="module")
+def full_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tree with every optional file of the README in the feature."""
+    return tree_with_notes(tmp_path_factory.mktemp("full"), "file", "more")
+
+
+def test_all_its_files_pass_the_linters_and_the_checks_of_folders(full_tree: Path) -> None:
+    assert set(MORE) == {"search.py", "settings.py", "jobs.py", "events.py", "health.py", "web/page.js"}
+    for arguments in (
+        ("ruff", "check", "slice_api/slices/notes", "tests/slices/notes"),
+        ("ruff", "format", "--check", "slice_api/slices/notes", "tests/slices/notes"),
+        ("mypy", "slice_api/slices/notes", "tests/slices/notes"),
+        ("pytest", "tests/conformance/test_folders.py", "-k", "notes", "-p", "no:cacheprovider"),
+    ):
+        done = _python(full_tree, "-m", *arguments)
+        assert done.returncode == 0, done.stdout
+
+
+def test_a_served_feature_is_found_configured_and_has_its_page(full_tree: Path) -> None:
+    headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
+    with serving(root=full_tree) as server, httpx.Client(base_url=server.url, headers=headers) as client:
+        made = client.post("/api/notes", json={"title": "Groceries", "text": "Milk"})
+        rows = {row["name"]: row for row in client.get("/api").json()["items"]}
+        if "search" in rows:
+            [group] = client.get("/api/search?q=milk").json()["groups"]
+            assert group["items"][0]["page_url"] == f"/app/notes/{made.json()['id']}"
+        page = client.get(rows["notes"]["page_script"])
+        assert page.text == MORE["web/page.js"]
+        assert 'slice_healthy{part="notes"} 1.0' in _after_readiness(client)
+    done = _python(full_tree, "-m", "slice_api", "env")
+    assert "# Notes (notes)\n# For how many days a note is kept.\nSLICE_NOTES_KEEP_DAYS=365\n" in done.stdout
+
+
+def _after_readiness(client: httpx.Client) -> str:
+    """The figures once readiness was asked for."""
+    assert client.get("/readyz").status_code == 200
+    return client.get("/metrics").text
+
+
+async def test_the_optional_files_do_what_is_said_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLICE_NOTES_KEEP_DAYS", "2")
+    files = {name: _relative(text) for name, text in {**FILES, **MORE}.items() if name.endswith(".py")}
+    clock = FrozenClock()
+    with slices_package(tmp_path, {"notes": files}) as package:
+        app = make_app(packages=("slice_api.slices", package), clock=clock)
+        async with running(app), client_of(app) as client:
+            await client.post("/api/notes", json={"title": "Old"})
+            clock.advance(days=1, seconds=1)
+            await client.post("/api/notes", json={"title": "New"})
+            clock.advance(days=1)
+            await chassis_of(app).jobs.run_due()
+            assert [note["title"] for note in (await client.get("/api/notes")).json()["items"]] == ["New"]
+            if has_slice("keys"):
+                made = await client.post("/api/keys", json={"name": "laptop", "scopes": ["notes:read"]})
+                await chassis_of(app).settle()
+                titles = [note["title"] for note in (await client.get("/api/notes")).json()["items"]]
+                assert titles == [f"Key {made.json()['id']} was made", "New"]
+
+
+def _relative(text: str) -> str:
+    """The same file for a package of another name."""
+    return text.replace("from slice_api.slices.notes.", "from .")
 
 
 def test_the_feature_works(tree: Path) -> None:

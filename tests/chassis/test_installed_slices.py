@@ -12,7 +12,7 @@ import pytest
 from slice_api.chassis.discovery import DiscoveryError, find_slices
 from slice_api.cli import environment_example, main, make_served_app
 from tests.chassis.examples import parsed
-from tests.conformance.subject import ENGINES
+from tests.engines import STORAGE_URLS
 from tests.support import ADMIN_KEY, FrozenClock, chassis_of, client_of, make_app, running
 
 CARDS: Mapping[str, str] = {
@@ -189,12 +189,12 @@ def refused(*disabled: str) -> list[str]:
     return [f"{fault.slice_name}: {fault.detail}" for fault in refusal.value.faults]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", STORAGE_URLS)
 async def test_everything_that_a_folder_may_hold_works(
     cards: Path, engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SLICE_CARDS_DECK", "tarot")
-    app = make_app(clock=FrozenClock(), storage_url=ENGINES[engine](tmp_path))
+    app = make_app(clock=FrozenClock(), storage_url=STORAGE_URLS[engine](tmp_path))
     async with running(app), client_of(app) as client:
         row = next(row for row in (await client.get("/api")).json()["items"] if row["name"] == "cards")
         assert (row["title"], row["description"]) == ("Playing cards", "From another package.")

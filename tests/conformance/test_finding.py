@@ -8,6 +8,8 @@ import pytest
 from slice_api.chassis.discovery import Slice
 from tests.conformance.subject import Api, for_slices
 
+NOT_SEARCHED = "it cannot be searched for what is made"
+
 
 async def _hits(client: httpx.AsyncClient, part: Slice, text: str) -> list[dict[str, Any]]:
     answer = await client.get("/api/search", params={"q": text})
@@ -21,7 +23,7 @@ async def _hits(client: httpx.AsyncClient, part: Slice, text: str) -> list[dict[
 async def test_what_is_made_is_found_by_those_who_may_read_it(api: Api, part: Slice) -> None:
     creator = api.route_at("POST", f"/api/{part.name}")
     if part.search is None or creator is None or api.route_at("GET", "/api/search") is None:
-        pytest.skip("it cannot be searched for what is made")
+        pytest.skip(NOT_SEARCHED)
     made = await api.make(creator)
     if not made.url:
         pytest.skip("what it finds cannot be read one by one")

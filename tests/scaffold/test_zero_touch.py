@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from slice_api.chassis import EVENTS, Tx, equals
 from slice_api.scaffold.fields import parse_fields
-from tests.conformance.subject import ENGINES
+from tests.engines import STORAGE_URLS
 from tests.scaffold.made import PRODUCT, RICH, made_slice
 from tests.support import FrozenClock, chassis_of, client_of, grant_key, has_slice, make_app, running
 
@@ -33,9 +33,9 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, ..
         yield (PRODUCT, package)
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=STORAGE_URLS)
 def storage_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return ENGINES[request.param](tmp_path)
+    return STORAGE_URLS[request.param](tmp_path)
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ async def _served(packages: tuple[str, ...], storage_url: str) -> AsyncIterator[
         yield client
 
 
-@pytest.mark.parametrize("storage_url", [engine for engine in ENGINES if engine != "memory"], indirect=True)
+@pytest.mark.parametrize("storage_url", [engine for engine in STORAGE_URLS if engine != "memory"], indirect=True)
 async def test_what_it_keeps_survives_a_restart(packages: tuple[str, ...], storage_url: str) -> None:
     async with _served(packages, storage_url) as client:
         made = await _make(client)
