@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from slice_api.chassis.discovery import find_slices
 from slice_api.chassis.own_tests import own_tests_of
 from slice_api.chassis.report import Card
 from slice_api.cli import main
@@ -253,45 +254,49 @@ def test_without_a_tree_of_tests_nothing_is_said_of_them(tmp_path: Path) -> None
 # The command
 
 
-def test_every_slice_of_this_tree_has_every_mark(capsys: pytest.CaptureFixture[str]) -> None:
+def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[object, str]:
+    """How the command ends, and what it prints."""
     with pytest.raises(SystemExit) as ended:
-        main(["slices"])
-    told = capsys.readouterr().out
-    assert ended.value.code == 0, told
-    assert "no fault, no mark missed." in told
+        main(["slices", *arguments])
+    return ended.value.code, capsys.readouterr().out
 
 
-def run(root: Path, folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as people do, in a tree of its own."""
-    command = (sys.executable, "-m", "slice_api", "slices", *arguments)
-    return subprocess.run(
-        command, cwd=folder, env=environment(root, **variables), capture_output=True, text=True, check=False
-    )
+def test_every_slice_of_this_tree_has_every_mark(capsys: pytest.CaptureFixture[str]) -> None:
+    code, text = told(capsys)
+    assert code == 0, text
+    assert "no fault, no mark missed." in text
+
+
+def test_one_slice_is_told_in_full_and_one_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    names = [each.name for each in find_slices(("slice_api.slices",))]
+    code, text = told(capsys, names[0])
+    assert code == 0, text
+    assert f"({names[0]}): loaded, slice_api/slices/{names[0]}, " in text
+    assert f"  SLICE_{names[0].upper()}_RATE_LIMIT=  " in text
+    code, _ = told(capsys, "nothing")
+    assert code == f"There is no slice 'nothing'; there are {', '.join(names)}."
 
 
 def test_the_command_tells_of_a_broken_tree_and_ends_with_1(tmp_path: Path) -> None:
     root = tree_with_notes(tmp_path)
     broken_file = root / "slice_api/slices/notes/handlers.py"
     broken_file.write_text(broken_file.read_text() + "\ndef (\n")
-    ended = run(root, tmp_path, SLICE_DISABLED="platform")
-    assert (ended.returncode, ended.stderr) == (1, "")
-    rows = {line.split()[0]: line.split()[1] for line in ended.stdout.partition("\n\n")[0].splitlines()[1:]}
-    assert (rows["notes"], rows["platform"], rows["front"]) == ("faulty", "disabled", "loaded")
-    assert "notes cannot be loaded: handlers.py cannot be imported: SyntaxError" in ended.stdout
-    assert "(handlers.py:1" in ended.stdout
-
-    as_json = run(root, tmp_path, "--json")
-    cards = {card["name"]: card for card in json.loads(as_json.stdout)}
-    assert as_json.returncode == 1
-    assert (cards["notes"]["state"], cards["platform"]["state"]) == ("faulty", "loaded")
-
-    one = run(root, tmp_path, "front")
-    assert (one.returncode, one.stderr) == (0, "")
-    assert "GET    /app/{path}  read, public" in one.stdout
-
-    none = run(root, tmp_path, "nothing")
-    assert none.returncode == 1
-    assert "There is no slice 'nothing'; there are " in none.stderr
+    left_out, *_ = (each.name for each in find_slices(("slice_api.slices",)))
+    command = (sys.executable, "-m", "slice_api", "slices")
+    variables = environment(root, SLICE_DISABLED=left_out)
+    as_table, as_json = (
+        subprocess.run(each, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+        for each in (command, (*command, "--json"))
+    )
+    assert [(each.returncode, each.stderr) for each in (as_table, as_json)] == [(1, "")] * 2
+    states = {card["name"]: card["state"] for card in json.loads(as_json.stdout)}
+    assert (states.pop("notes"), states.pop(left_out)) == ("faulty", "disabled")
+    assert set(states.values()) <= {"loaded"}
+    rows = [line.split()[:2] for line in as_table.stdout.partition("\n\n")[0].splitlines()]
+    assert ["notes", "faulty"] in rows
+    assert [left_out, "disabled"] in rows
+    assert "notes cannot be loaded: handlers.py cannot be imported: SyntaxError" in as_table.stdout
+    assert "(handlers.py:1" in as_table.stdout
 
 
 async def _keep_notes(package: str, url: str, count: int) -> None:
