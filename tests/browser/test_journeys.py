@@ -166,3 +166,16 @@ def test_nothing_scrolls_sideways(browser: Browser, server: Server, tmp_path: Pa
         page.screenshot(path=tmp_path / f"{path.strip('/').replace('/', '-') or 'home'}.png")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
     context.close()
+
+
+@pytest.mark.skipif(not has_slice("events"), reason="the events folder was removed")
+def test_an_event_is_found_and_its_example_copied(page: Page) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto("/app/events")
+    row = page.get_by_role("row").filter(has_text="notes.created")
+    expect(row).to_contain_text("A note was kept.")
+    row.get_by_role("link").click()
+    expect(page.get_by_role("region", name="Data schema")).to_contain_text('"$ref": "#/$defs/Note"')
+    page.get_by_role("button", name="Copy Example").click()
+    expect(page.get_by_text("Copied")).to_be_attached()
+    assert '"type": "notes.created"' in page.evaluate("navigator.clipboard.readText()")
