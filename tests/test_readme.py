@@ -31,6 +31,7 @@ PREPARING = (
 """What fetches tools, or makes clients with them as tests/clients does."""
 
 needs_links = pytest.mark.skipif(not has_slice("links"), reason="the links folder was removed")
+needs_search = pytest.mark.skipif(not has_slice("search"), reason="the search folder was removed")
 needs_keys = pytest.mark.skipif(not has_slice("keys"), reason="the keys folder was removed")
 
 
@@ -72,6 +73,7 @@ def _with(database: str, name: str) -> str:
 
 
 @needs_links
+@needs_search
 def test_the_link_commands_work(tmp_path: Path) -> None:
     with serving() as server:
         said = _run("links", server.url, tmp_path)

@@ -113,7 +113,8 @@ export const openSearch = ({ places, slices }) => {
     show([pages, full.map((group) => hitsGroup(group, text, listUrl(group.slice)))]);
     const titles = searched.map((name) => slices.find((slice) => slice.name === name)?.title ?? name);
     const count = list.querySelectorAll(".option:not(.more)").length;
-    fill(status, count || failed.length ? plural(count, "result") : nothingFound(text, titles));
+    const none = failed.length ? "Nothing else was found." : nothingFound(text, titles);
+    fill(status, count ? plural(count, "result") : none);
     fill(rest, failed.map(faultLine));
     if (goesWhenThere) active?.click();
     goesWhenThere = false;

@@ -147,18 +147,35 @@ def test_a_tool_that_fails_is_named_beside_what_the_others_found(page: Page) -> 
     expect(dialog.get_by_role("option", name="Good")).to_be_visible()
 
 
-def test_an_answer_that_comes_too_late_is_dropped_and_enter_waits_for_the_right_one(page: Page) -> None:
+def _hold(page: Page, *texts: str) -> list[Route]:
+    """Ask for one text after the other, and let no answer through."""
     held: list[Route] = []
     page.route("**/api/search*", lambda route: held.append(route))
     _open(page)
-    with page.expect_request("**/api/search?q=milk"):
-        page.keyboard.type("milk")
-    with page.expect_request("**/api/search?q=bread"):
-        page.get_by_role("combobox").fill("bread")
+    for text in texts:
+        with page.expect_request(f"**/api/search?q={text}"):
+            page.get_by_role("combobox").fill(text)
+    while len(held) < len(texts):  # the request is told of before it is handed over
+        page.evaluate("null")
+    return held
+
+
+def test_an_answer_that_comes_too_late_is_dropped(page: Page) -> None:
+    milk, bread = _hold(page, "milk", "bread")
+    bread.continue_()
+    expect(page.get_by_role("option", name="Bread")).to_be_visible()
+    group = {"slice": "x", "title": "Late ones", "items": [], "has_more": False, "failure": "error"}
+    milk.fulfill(json={"searched": [], "groups": [group]})
+    page.evaluate("fetch('/api').then((answer) => answer.text())")
+    expect(page.get_by_role("option", name="Bread")).to_be_visible()
+    expect(page.get_by_text("Late ones")).to_have_count(0)
+
+
+def test_enter_waits_for_the_answer_to_what_was_typed(page: Page) -> None:
+    [bread] = _hold(page, "bread")
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_be_visible()
-    for route in reversed(held):
-        route.continue_()
+    bread.continue_()
     expect(page.get_by_role("heading", name="Bread", level=1)).to_be_visible()
 
 

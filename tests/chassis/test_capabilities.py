@@ -12,6 +12,8 @@ from slice_api.chassis.discovery import DiscoveryError, find_slices
 from slice_api.chassis.jobs import LEASES
 from slice_api.chassis.signals import wait_for
 from slice_api.chassis.storage.faults import StorageAway
+from slice_api.chassis.web_files import page_names
+from slice_api.main import WEB_FOLDER
 from slice_api.slice_commands import read_cards
 from tests.chassis.examples import parsed
 from tests.chassis.test_discovery import AUTH, GOOD, faults, with_files
@@ -86,14 +88,15 @@ def test_two_pages_of_one_slice_are_told_and_which_to_delete(tmp_path: Path) -> 
 
 
 def test_the_front_ends_own_pages_are_known(tmp_path: Path) -> None:
-    with slices_package(tmp_path, {"links": GOOD}) as package:
-        (tmp_path / package / "links" / "web").mkdir()
-        (tmp_path / package / "links" / "web" / "page.js").write_text("export default {};")
+    name = min(page_names(WEB_FOLDER))
+    with slices_package(tmp_path, {name: GOOD}) as package:
+        (tmp_path / package / name / "web").mkdir()
+        (tmp_path / package / name / "web" / "page.js").write_text("export default {};")
         with pytest.raises(DiscoveryError) as refused:
             make_app(packages=(package,))
         [card] = read_cards(make_settings(), (package,))
-    assert "web/pages/links.js; delete one of them" in str(refused.value)
-    assert "web/pages/links.js; delete one of them" in card.faults[0]
+    assert f"web/pages/{name}.js; delete one of them" in str(refused.value)
+    assert f"web/pages/{name}.js; delete one of them" in card.faults[0]
 
 
 async def test_a_slice_without_a_list_may_have_a_page_of_its_own(tmp_path: Path) -> None:
