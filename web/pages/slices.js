@@ -37,6 +37,9 @@ const marksBadge = ({ marks }) => {
   return h(`span.badge.${of("failed") ? "bad" : "good"}`, null, `${of("passed")} of ${checked}`);
 };
 
+/** A slice that is not loaded has nothing to check its marks by. */
+const isChecked = ({ marks }) => marks.some(({ state }) => state !== "unchecked");
+
 const sizeText = ({ size, is_size_least: isLeast }) =>
   size === null ? "not counted" : `${formatNumber(size)}${isLeast ? " or more" : ""}`;
 
@@ -92,7 +95,7 @@ const details = (card) =>
         card.test_count !== null && ` · ${plural(card.test_count, "test")}`,
       ),
     ),
-    section("Marks", card.marks.map(mark)),
+    section("Marks", isChecked(card) ? card.marks.map(mark) : []),
     section(
       "Keeps",
       card.stores.map((each) => line(each.name, `${each.kind} in ${each.engine}: ${sizeText(each)}`)),
@@ -124,13 +127,16 @@ const details = (card) =>
 
 // ---- the table ----------------------------------------------------------
 
+/** How much a slice offers; of one that is not loaded that is not known. */
+const offered = (card, count) => number(card.state === "loaded" ? count : null);
+
 const COLUMNS = [
   ["State", (card) => stateBadge(card)],
   ["Marks", (card) => marksBadge(card)],
-  ["Routes", (card) => number(card.routes.length)],
-  ["Public", (card) => number(card.routes.filter(({ scope }) => scope === null).length)],
-  ["Events", (card) => number(card.events.length)],
-  ["Stores", (card) => number(card.stores.length)],
+  ["Routes", (card) => offered(card, card.routes.length)],
+  ["Public", (card) => offered(card, card.routes.filter(({ scope }) => scope === null).length)],
+  ["Events", (card) => offered(card, card.events.length)],
+  ["Stores", (card) => offered(card, card.stores.length)],
   ["Tests", (card) => number(card.test_count)],
   ["Lines", (card) => number(card.line_count)],
 ];
