@@ -43,8 +43,8 @@ new: export new_fields = $(value fields)
 new: .venv/.installed ## make a new slice (name=polls fields="question:str closes_at:datetime?")
 	@.venv/bin/python -m slice_api new --fields="$$new_fields" -- "$$new_name"
 
-slices: .venv/.main ## show the report card of every slice (NAME=… ARGS=--json)
-	@.venv/bin/python -m slice_api slices $(NAME) $(ARGS)
+slices: .venv/.main ## show the report card of every slice (name=links ARGS=--json)
+	@.venv/bin/python -m slice_api slices $(name) $(ARGS)
 
 clean: ## remove all that make has made
 	rm -rf .venv .tools .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis
