@@ -11,7 +11,7 @@ WORKERS ?= 1
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 unexport VIRTUAL_ENV CONDA_PREFIX PYTHONHOME PYTHONPATH
 
-.PHONY: help run test check bench new slices clean browser typescript format lock again
+.PHONY: help run test check subtract bench new slices clean browser typescript format lock again
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,9 @@ check: .venv/.installed ## lint, format, types, import contracts, lock
 # The tests of a slice go with its folder.
 slices_there := $(patsubst slice_api/slices/%/__init__.py,%,$(wildcard slice_api/slices/*/__init__.py))
 tests_of_gone_slices := $(filter-out $(slices_there:%=tests/slices/%),$(wildcard tests/slices/*))
+
+subtract: .venv/.installed ## take each slice away in turn; the rest must pass without it (ARGS="links keys")
+	@.venv/bin/python -m tests.subtraction $(ARGS)
 
 bench: .venv/.installed ## measure speed under load (CASE=…)
 	@.venv/bin/python -m tests.load $(CASE)

@@ -1,0 +1,1 @@
+"""Each slice taken away in turn: the rest must stand without it."""
