@@ -119,7 +119,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.timeout(300)
 def test_make_new_makes_a_slice_that_passes_and_says_what_to_try(tree: Path) -> None:
-    [line] = re.findall(r"^make new .*$", README, re.MULTILINE)
+    [line] = re.findall(r"^make new name=.*$", README, re.MULTILINE)
     (tree / ".venv").symlink_to(Path(sys.executable).parent.parent)
     said = _run(tree, "bash", "-euc", line.replace("make new", "make -o .venv/.installed new"))
     assert re.search(r"^\d+ passed", said, re.MULTILINE)

@@ -97,14 +97,18 @@ def _start(gone: str, root: Path) -> Iterator[Failure]:
         yield Failure(gone, "the start", str(error))
 
 
-def _test(part: Slice, root: Path) -> Iterator[Failure]:
-    done = _run(root, "-m", "pytest", "-p", "no:cacheprovider", "-rfE", "-k", _IN_MEMORY, *files_for(part))
+def failures_of(gone: str, done: subprocess.CompletedProcess[str]) -> Iterator[Failure]:
+    """A failure for each test that pytest tells of, and one with all it said."""
     if done.returncode == 0:
         return
-    broken = re.findall(r"^(?:FAILED|ERROR) (\S+.*?)(?: - .*)?$", done.stdout, re.MULTILINE)
-    for test in broken or ["the tests"]:
-        yield Failure(part.name, test, "")
-    yield Failure(part.name, "the tests, in full", done.stdout + done.stderr)
+    for test in re.findall(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", done.stdout, re.MULTILINE):
+        yield Failure(gone, test, "")
+    yield Failure(gone, "the tests, in full", done.stdout + done.stderr)
+
+
+def _test(part: Slice, root: Path) -> Iterator[Failure]:
+    done = _run(root, "-m", "pytest", "-p", "no:cacheprovider", "-rfE", "-k", _IN_MEMORY, *files_for(part))
+    yield from failures_of(part.name, done)
 
 
 def failures_without(part: Slice, folder: Path) -> list[Failure]:
