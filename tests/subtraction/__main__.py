@@ -16,18 +16,22 @@ def _failures_without(part: Slice) -> list[Failure]:
     begun = monotonic()
     with TemporaryDirectory() as folder:
         failures = failures_without(part, Path(folder))
-    print(f"without {part.name}: {'broken' if failures else 'all is well'} ({monotonic() - begun:.0f} s)")
-    for failure in failures:
-        print(f"  taking away {failure.gone} breaks {failure.what}")
-    print(*(failure.said for failure in failures if failure.said), sep="\n", end="", flush=True)
+    lines = [f"without {part.name}: {'broken' if failures else 'all is well'} ({monotonic() - begun:.0f} s)"]
+    lines += [f"  taking away {failure.gone} breaks {failure.what}" for failure in failures]
+    lines += [failure.said for failure in failures if failure.said]
+    print("\n".join(lines), flush=True)  # at once, since others print at the same time
     return failures
 
 
 def main(names: Sequence[str]) -> int:
     """Try without each of the slices named, or each there is; gives the exit code."""
-    parts = [each for each in find_slices(("slice_api.slices",)) if not names or each.name in names]
+    parts = {each.name: each for each in find_slices(("slice_api.slices",))}
+    unknown = sorted(set(names) - parts.keys())
+    if unknown:
+        print(f"There is no slice {', '.join(unknown)}; there are {', '.join(parts)}", file=sys.stderr)
+        return 2
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return int(any(list(pool.map(_failures_without, parts))))
+        return int(any(list(pool.map(_failures_without, [parts[name] for name in names or parts]))))
 
 
 if __name__ == "__main__":
