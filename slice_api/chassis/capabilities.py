@@ -34,6 +34,20 @@ _SHAPES: Mapping[str, Shape] = {
 }
 
 
+class Marking(NamedTuple):
+    """How the functions of an optional file are marked, and what they are given."""
+
+    attribute: str
+    text: str
+    arguments: tuple[str, ...]
+
+
+_MARKINGS: Mapping[str, Marking] = {
+    "jobs": Marking("every_seconds", "@every(seconds=…)", ("tx",)),
+    "events": Marking("subscriptions", '@on("<slice>.<what happened>")', ("tx", "event")),
+}
+
+
 async def call(run: Run, db: Database, *arguments: Any) -> Any:
     """Call a slice's function: with storage when it is a coroutine function, else as one transaction."""
     if inspect.iscoroutinefunction(run):
@@ -72,20 +86,16 @@ def capability_faults(modules: Mapping[str, ModuleType]) -> Iterable[str]:
     for file, shape in _SHAPES.items():
         if file in modules:
             yield from _shape_faults(file, shape, getattr(modules[file], shape.name, None))
-    if "jobs" in modules:
-        yield from _marked_faults("jobs", "every_seconds", "@every(seconds=…)", _functions(modules["jobs"]))
-        yield from _interval_faults(_functions(modules["jobs"]))
-    if "events" in modules:
-        yield from _marked_faults(
-            "events", "subscriptions", '@on("<slice>.<what happened>")', _functions(modules["events"])
-        )
+    for file, marking in _MARKINGS.items():
+        if file in modules:
+            yield from _marked_faults(file, marking, _functions(modules[file]))
     if "auth" in modules:
         yield from _auth_faults(modules["auth"])
 
 
-def _functions(module: ModuleType) -> Mapping[str, Any]:
+def _functions(module: ModuleType) -> list[Any]:
     """The functions of a module, those that it imports too."""
-    return {name: value for name, value in vars(module).items() if inspect.isfunction(value)}
+    return [value for value in vars(module).values() if inspect.isfunction(value)]
 
 
 def _shape_faults(file: str, shape: Shape, found: Any) -> Iterable[str]:
@@ -96,26 +106,32 @@ def _shape_faults(file: str, shape: Shape, found: Any) -> Iterable[str]:
         yield f"{wanted}; there is no {shape.name} in it"
     elif not inspect.isfunction(found):
         yield f"{wanted}; {shape.name} is no function"
-    elif len(_demanded(found)) != len(shape.arguments) + 1:
-        yield f"{wanted}; it holds {shape.name}({', '.join(_demanded(found))})"
+    else:
+        yield from _call_faults(wanted, found, len(shape.arguments) + 1)
 
 
-def _marked_faults(file: str, mark: str, marker: str, found: Mapping[str, Any]) -> Iterable[str]:
+def _call_faults(wanted: str, run: Run, count: int) -> Iterable[str]:
+    """What is wrong with the parameters of a function that is given so many arguments, and the settings behind them."""
+    names = [*inspect.signature(run).parameters]
+    given = _settings_parameter(run)
+    if len(_demanded(run)) != count or (given and names.index(given) < count):
+        behind = ", and the settings behind them" if given else ""
+        yield f"{wanted}{behind}; it holds {run.__name__}({', '.join(names)})"
+
+
+def _marked_faults(file: str, marking: Marking, found: Iterable[Any]) -> Iterable[str]:
     """What is wrong with functions that are marked: none is, or one could not be run in a transaction."""
-    marked = [value for value in found.values() if hasattr(value, mark)]
+    marked = [run for run in found if hasattr(run, marking.attribute)]
     if not marked:
-        yield f"{file}.py marks no function with {marker}, so nothing would ever run; delete the file or mark one"
+        told = f"marks no function with {marking.text}, so nothing would ever run"
+        yield f"{file}.py {told}; delete the file or mark one"
     for run in marked:
         if inspect.iscoroutinefunction(run):
             yield f"{file}.py: {run.__name__} is async, and would never run; it is one transaction, a plain def"
-
-
-def _interval_faults(found: Mapping[str, Any]) -> Iterable[str]:
-    for run in (value for value in found.values() if hasattr(value, "every_seconds")):
-        if run.every_seconds <= 0:
-            yield f"jobs.py: @every(seconds={run.every_seconds}) of {run.__name__} must be more than 0"
-        if len(_demanded(run)) != 1:
-            yield f"jobs.py must hold `def {run.__name__}(tx)`; it holds {run.__name__}({', '.join(_demanded(run))})"
+        if getattr(run, "every_seconds", 1) <= 0:
+            yield f"{file}.py: @every(seconds={run.every_seconds}) of {run.__name__} must be more than 0"
+        wanted = f"{file}.py must hold `def {run.__name__}({', '.join(marking.arguments)})`"
+        yield from _call_faults(wanted, run, len(marking.arguments))
 
 
 def web_faults(name: str, folder: Path, pages: Container[str]) -> Iterable[str]:

@@ -53,6 +53,18 @@ BAD_FILES: Mapping[str, tuple[Mapping[str, str], str]] = {
         {"jobs": f"{JOBS}@every(seconds=60)\ndef tick(tx: Tx, db: object) -> None: ..."},
         "jobs.py must hold `def tick(tx)`; it holds tick(tx, db)",
     ),
+    "a job that is given its settings first": (
+        {
+            "jobs": f"{JOBS}from .settings import CardsSettings\n\n"
+            "@every(seconds=60)\ndef tick(settings: CardsSettings, tx: Tx) -> None: ...",
+            "settings": SETTINGS,
+        },
+        "jobs.py must hold `def tick(tx)`, and the settings behind them; it holds tick(settings, tx)",
+    ),
+    "a reaction that wants more": (
+        {"events": f'{EVENTS}@on("*")\ndef react(tx: Tx, event: EventRecord, db: object) -> None: ...'},
+        "events.py must hold `def react(tx, event)`; it holds react(tx, event, db)",
+    ),
     "events without a reaction": (
         {"events": "def react(tx, event): ..."},
         'events.py marks no function with @on("<slice>.<what happened>"), so nothing would ever run; '
