@@ -33,7 +33,6 @@ from slice_api.settings import (
     unknown_variables,
     variables_of,
 )
-from slice_api.slice_commands import add_slices_parser, run_slices_command
 
 _DESCRIPTION = (
     "Slice API: a self-hosted toolbox for small teams. Every setting is a SLICE_* variable; `env` lists them."
@@ -41,6 +40,7 @@ _DESCRIPTION = (
 _INTERRUPTED = 130
 """What shells say of a program that Ctrl-C has ended; here, before it served."""
 
+_SLICES_HELP = "show the report card of every slice; exit status 1 when one is faulty or misses a mark"
 _URL_HELP = "the database (SLICE_STORAGE_URL)"
 _COPY_HELP = "move everything into another, empty database; started again, it goes on where it was"
 _COPY_NOTE = "What the service writes meanwhile may be missed: stop it first, or copy again into an empty database."
@@ -53,6 +53,12 @@ def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError("must be a number from 0 to 65535")
     return int(text)
+
+
+def _add_slices_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("slices", help=_SLICES_HELP, description=f"{_SLICES_HELP.capitalize()}.")
+    parser.add_argument("name", nargs="?", help="one slice, in full")
+    parser.add_argument("--json", action="store_true", help="as JSON, for programs")
 
 
 def _add_storage_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -88,7 +94,7 @@ def parser() -> argparse.ArgumentParser:
     env = commands.add_parser("env", help="print every setting with its default and meaning, as in .env.example")
     env.add_argument("--table", action="store_true", help="as a table in Markdown, as in the README")
     add_new_parser(commands)
-    add_slices_parser(commands)
+    _add_slices_parser(commands)
     _add_storage_parser(commands)
     worker = commands.add_parser("worker")  # without help, it is not listed: `serve` starts it, nobody else
     worker.add_argument("--listening", type=int, action="append", required=True)
@@ -179,10 +185,12 @@ def _run(options: argparse.Namespace) -> None:
             sys.stdout.write(settings_table() if options.table else environment_example())
         case "new":
             sys.exit(run_new_command(options))
+        # Loaded only here: the drivers of every database take as long as half of all the rest.
         case "slices":
+            from slice_api.slice_commands import run_slices_command
+
             sys.exit(run_slices_command(options))
         case "storage":
-            # Loaded only here: the drivers of every database take as long as half of all the rest.
             from slice_api.storage_commands import run_storage_command
 
             sys.exit(run_storage_command(options))

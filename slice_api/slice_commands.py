@@ -21,15 +21,7 @@ from slice_api.main import WEB_FOLDER, create_app
 from slice_api.settings import Settings, SettingsError
 
 _PACKAGES = ("slice_api.slices",)
-_HELP = "show the report card of every slice; exit status 1 when one is faulty or misses a mark"
 _HEADS = ("slice", "state", "routes", "public", "events", "stores", "jobs", "tests", "lines", "marks")
-
-
-def add_slices_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command to the command line."""
-    parser = commands.add_parser("slices", help=_HELP, description=f"{_HELP.capitalize()}.")
-    parser.add_argument("name", nargs="?", help="one slice, in full")
-    parser.add_argument("--json", action="store_true", help="as JSON, for programs")
 
 
 def run_slices_command(options: argparse.Namespace) -> int:
