@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sqlalchemy.util.concurrency import greenlet_spawn
 
-from slice_api.chassis.discovery import Found, survey
+from slice_api.chassis.discovery import Candidate, survey
 from slice_api.chassis.report import Card, Mark, StoreLine, card_of, facts_of, with_sizes
 from slice_api.chassis.storage.engines import is_in_memory
 from slice_api.chassis.storage.inspection import sizes_in
@@ -50,7 +50,7 @@ def read_cards(settings: Settings, packages: Sequence[str] = _PACKAGES) -> list[
     return [with_sizes(card_of(each, facts), sizes, MOST_TOGETHER) for each in found]
 
 
-async def _sizes(url: str, found: Iterable[Found]) -> Mapping[str, int]:
+async def _sizes(url: str, found: Iterable[Candidate]) -> Mapping[str, int]:
     if is_in_memory(url):
         return {}
     stores: list[Store] = [store for each in found if each.slice for store in each.slice.stores]

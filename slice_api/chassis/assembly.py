@@ -15,7 +15,7 @@ from slice_api.chassis.caches import LIVES, Cache, Caches, MemoryCache
 from slice_api.chassis.capabilities import call
 from slice_api.chassis.clock import Clock
 from slice_api.chassis.credentials import NewKey
-from slice_api.chassis.discovery import OWN_SEGMENTS, Found, Slice, slices_of
+from slice_api.chassis.discovery import OWN_SEGMENTS, Candidate, Slice, slices_of
 from slice_api.chassis.dispatch import RouteTable
 from slice_api.chassis.event_contracts import absent_publishers
 from slice_api.chassis.events import EVENTS, EventRecord
@@ -60,7 +60,7 @@ class Chassis:
         self,
         *,
         settings: Settings,
-        found: Sequence[Found],
+        found: Sequence[Candidate],
         storage: Storage,
         clock: Clock,
         log: Logger,

@@ -80,7 +80,7 @@ class Slice(NamedTuple):
         return frozenset(part for path in self.root_paths if "{" not in (part := path.split("/")[1]) and part)
 
 
-class Found(NamedTuple):
+class Candidate(NamedTuple):
     """A place where a slice is meant to be, and what came of it."""
 
     name: str
@@ -366,14 +366,16 @@ def _check_same_names(slices: Sequence[Slice]) -> Iterable[Fault]:
         seen.setdefault(each.name, each.folder)
 
 
-def _look(name: str, package: str, folder: Path, disabled: Sequence[str], pages: Container[str]) -> Found:
+def _look(name: str, package: str, folder: Path, disabled: Sequence[str], pages: Container[str]) -> Candidate:
     if name in disabled:
-        return Found(name, folder, None, is_disabled=True)
+        return Candidate(name, folder, None, is_disabled=True)
     found, faults = _load(name, package, folder)
-    return Found(name, folder, found, (*faults, *(Fault(name, told) for told in web_faults(name, folder, pages))))
+    return Candidate(name, folder, found, (*faults, *(Fault(name, told) for told in web_faults(name, folder, pages))))
 
 
-def survey(packages: Sequence[str], disabled: Sequence[str] = (), *, pages: Container[str] = ()) -> tuple[Found, ...]:
+def survey(
+    packages: Sequence[str], disabled: Sequence[str] = (), *, pages: Container[str] = ()
+) -> tuple[Candidate, ...]:
     """Every place of a slice by name, with what is wrong with it alone and beside the others; raises nothing.
 
     `pages` are the slices that the web front end itself has a page of.
@@ -389,7 +391,7 @@ def survey(packages: Sequence[str], disabled: Sequence[str] = (), *, pages: Cont
     )
 
 
-def slices_of(found: Sequence[Found]) -> tuple[Slice, ...]:
+def slices_of(found: Sequence[Candidate]) -> tuple[Slice, ...]:
     """The slices of a survey; raises DiscoveryError with every fault at once."""
     faults = {fault for each in found for fault in each.faults}
     if faults:

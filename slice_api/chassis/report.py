@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 from fastapi import FastAPI
 from pydantic import Field
 
-from slice_api.chassis.discovery import Found, Slice
+from slice_api.chassis.discovery import Candidate, Slice
 from slice_api.chassis.marks import RULES, Miss, Operation, Rule, Source, Subject, shown
 from slice_api.chassis.own_tests import own_tests_of
 from slice_api.chassis.policies import Target
@@ -129,7 +129,7 @@ def facts_of(app: FastAPI, storage_url: str) -> Facts:
     return Facts(tuple(app.state.chassis.table.targets), app.openapi(), engine_of(storage_url))
 
 
-def card_of(found: Found, facts: Facts) -> Card:
+def card_of(found: Candidate, facts: Facts) -> Card:
     """Make the card of a slice; reads its files and tests, and counts nothing that is kept."""
     part = found.slice if found.is_loaded else None
     operations = tuple(_operations(part.name, facts)) if part else ()
@@ -238,7 +238,7 @@ def _mark(rule: Rule, subject: Subject | None) -> Mark:
 class Cards:
     """The cards of one app. Each is made when it is first asked for: the code does not change while it runs."""
 
-    def __init__(self, found: Sequence[Found]) -> None:
+    def __init__(self, found: Sequence[Candidate]) -> None:
         self.found = {each.name: each for each in found}
         self._made: dict[str, Card] = {}
 

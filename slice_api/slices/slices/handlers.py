@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 
 from slice_api.chassis import not_found
-from slice_api.chassis.discovery import Found
+from slice_api.chassis.discovery import Candidate
 from slice_api.chassis.report import Card, Cards, Facts, with_sizes
 from slice_api.chassis.storage.tx import MOST_TOGETHER
 
 
-def find(cards: Cards, name: str) -> Found:
+def find(cards: Cards, name: str) -> Candidate:
     """The slice of that name; raises 404 · not-found when there is no such folder."""
     if name not in cards.found:
         raise not_found("slice", name)
