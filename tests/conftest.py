@@ -5,6 +5,7 @@ handlers without any, `clock` to let time pass, `settle` to have done what is do
 say what was told. All of them speak of the same app. `@on_every_engine` runs a test once on each storage engine.
 """
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -41,6 +42,11 @@ class AssertEvents(Protocol):
     """Says which events have been told; see the fixture `assert_events`."""
 
     async def __call__(self, *expected: Told) -> None: ...
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores, since many tests wait for servers and browsers."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
