@@ -5,7 +5,6 @@ handlers without any, `clock` to let time pass, `settle` to have done what is do
 say what was told. All of them speak of the same app. `@on_every_engine` runs a test once on each storage engine.
 """
 
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from tests.support import settle as settle_app
 from tests.told import Told, difference
 
 _ROOT = Path(__file__).parent.parent
+_LONGEST = {"test_engine_away.py", "test_generated.py", "test_made.py", "test_readme.py", "test_workers.py"}
 
 ClientWith = Callable[..., httpx.AsyncClient]
 Settle = Callable[[], Awaitable[None]]
@@ -44,9 +44,9 @@ class AssertEvents(Protocol):
     async def __call__(self, *expected: Told) -> None: ...
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores, since many tests wait for servers and browsers."""
-    return (os.cpu_count() or 1) + 1
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest come first, so that no process is left with one of them at the end."""
+    items.sort(key=lambda item: item.path.name not in _LONGEST)
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
