@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import pytest
 from fastapi import FastAPI
 
 from slice_api.chassis import Principal, Tx
@@ -26,6 +27,12 @@ SLICES = Path(__file__).parent.parent / "slice_api" / "slices"
 def has_slice(name: str) -> bool:
     """Whether the slice's folder is there: its tests go when it goes."""
     return (SLICES / name / "__init__.py").exists()
+
+
+def needs(*names: str) -> pytest.MarkDecorator:
+    """Marks a test that is of these slices too: it goes when one of them does."""
+    gone = [name for name in names if not has_slice(name)]
+    return pytest.mark.skipif(bool(gone), reason=f"the folders {', '.join(gone)} were removed")
 
 
 class FrozenClock:

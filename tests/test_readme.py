@@ -13,7 +13,17 @@ import pytest
 
 from tests.postgres import shared_postgres
 from tests.server import ROOT, environment, readme_blocks, served, serving, tree_with_notes
-from tests.support import ADMIN_KEY, FrozenClock, chassis_of, client_of, has_slice, make_app, running, slices_package
+from tests.support import (
+    ADMIN_KEY,
+    FrozenClock,
+    chassis_of,
+    client_of,
+    has_slice,
+    make_app,
+    needs,
+    running,
+    slices_package,
+)
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = readme_blocks()
@@ -29,11 +39,6 @@ PREPARING = (
     "openapi-python-client ",
 )
 """What fetches tools, or makes clients with them as tests/clients does."""
-
-needs_links = pytest.mark.skipif(not has_slice("links"), reason="the links folder was removed")
-needs_search = pytest.mark.skipif(not has_slice("search"), reason="the search folder was removed")
-needs_platform = pytest.mark.skipif(not has_slice("platform"), reason="the platform folder was removed")
-needs_keys = pytest.mark.skipif(not has_slice("keys"), reason="the keys folder was removed")
 
 
 def _bash(commands: str, folder: Path) -> str:
@@ -73,8 +78,8 @@ def _with(database: str, name: str) -> str:
     return BLOCKS["test", name].replace(PLACE, database)
 
 
-@needs_links
-@needs_search
+@needs("links")
+@needs("search")
 def test_the_link_commands_work(tmp_path: Path) -> None:
     with serving() as server:
         said = _run("links", server.url, tmp_path)
@@ -85,8 +90,8 @@ def test_the_link_commands_work(tmp_path: Path) -> None:
     assert (tmp_path / "py.png").read_bytes().startswith(b"\x89PNG")
 
 
-@needs_keys
-@needs_links
+@needs("keys")
+@needs("links")
 def test_the_key_commands_work(tmp_path: Path) -> None:
     with serving() as server:
         assert '"key":"slice_' in _run("keys", server.url, tmp_path)
@@ -120,7 +125,7 @@ def test_the_service_is_deployed_as_told(tmp_path: Path, database: str) -> None:
         assert server.said[0] == "Slice API is ready: https://s.example.org/"
 
 
-@needs_platform
+@needs("platform")
 def test_the_commands_of_an_operator_work(tmp_path: Path) -> None:
     with serving() as server:
         said = _run("operate", server.url, tmp_path)
@@ -182,7 +187,7 @@ def test_all_its_files_pass_the_linters_and_the_checks_of_folders(full_tree: Pat
         assert done.returncode == 0, done.stdout
 
 
-@needs_platform
+@needs("platform", "front")
 def test_a_served_feature_is_found_configured_and_has_its_page(full_tree: Path) -> None:
     headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
     with serving(root=full_tree) as server, httpx.Client(base_url=server.url, headers=headers) as client:

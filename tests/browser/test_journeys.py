@@ -8,12 +8,11 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.server import Server
-from tests.support import ADMIN_KEY, has_slice
+from tests.support import ADMIN_KEY, has_slice, needs
 
 HAS_LINKS = has_slice("links")
 HAS_ACTIVITY = has_slice("activity")
 HAS_CARDS = has_slice("slices")
-needs_links = pytest.mark.skipif(not HAS_LINKS, reason="the links folder was removed")
 
 _AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
 _PATHS = (
@@ -54,7 +53,7 @@ def test_signing_out_ends_the_session(page: Page) -> None:
     assert page.context.cookies() == []
 
 
-@needs_links
+@needs("links")
 def test_a_link_is_made_shown_with_its_qr_code_visited_and_deleted(page: Page, server: Server) -> None:
     page.goto("/app/links")
     page.get_by_label("URL").first.fill("https://docs.python.org/3.11/library/")
@@ -77,7 +76,7 @@ def test_a_link_is_made_shown_with_its_qr_code_visited_and_deleted(page: Page, s
     assert httpx.get(f"{server.url}/journey").status_code == 404
 
 
-@needs_links
+@needs("links")
 def test_what_is_wrong_with_a_form_stands_at_its_field(page: Page) -> None:
     page.goto("/app/links")
     page.get_by_label("URL").first.fill("javascript:alert(1)")
@@ -101,7 +100,7 @@ def test_a_slice_without_a_page_of_its_own_is_served_by_the_general_one(page: Pa
     expect(page.get_by_role("link", name="Groceries")).to_have_count(0)
 
 
-@pytest.mark.skipif(not HAS_CARDS, reason="the slices folder was removed")
+@needs("slices")
 def test_the_report_cards_unfold_and_name_what_is_missing(page: Page, server: Server) -> None:
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Slices").click()
     expect(page.get_by_role("heading", name="Slices", level=1)).to_be_visible()
@@ -121,7 +120,7 @@ def test_the_report_cards_unfold_and_name_what_is_missing(page: Page, server: Se
     expect(page.get_by_text("notes:read", exact=True)).to_be_visible()
 
 
-@pytest.mark.skipif(not HAS_CARDS, reason="the slices folder was removed")
+@needs("slices")
 def test_a_mark_that_is_missed_shows_with_its_cure(page: Page) -> None:
     def miss(route: Route) -> None:
         body = route.fetch().json()
@@ -168,7 +167,7 @@ def test_nothing_scrolls_sideways(browser: Browser, server: Server, tmp_path: Pa
     context.close()
 
 
-@pytest.mark.skipif(not has_slice("events"), reason="the events folder was removed")
+@needs("events")
 def test_an_event_is_found_and_its_example_copied(page: Page) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto("/app/events")

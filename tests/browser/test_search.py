@@ -8,11 +8,9 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.server import Server, serving, tree_with_notes
-from tests.support import ADMIN_KEY, has_slice
+from tests.support import ADMIN_KEY, needs
 
-pytestmark = pytest.mark.skipif(not has_slice("search"), reason="the search folder was removed")
-
-needs_links = pytest.mark.skipif(not has_slice("links"), reason="the links folder was removed")
+pytestmark = needs("search")
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +83,7 @@ def test_the_slash_searches_everything_where_the_page_has_no_search_of_its_own(p
     assert page.get_by_role("combobox").input_value() == ""
 
 
-@needs_links
+@needs("links")
 def test_the_slash_searches_the_list_where_there_is_one(page: Page) -> None:
     page.goto("/app/links")
     field = page.get_by_role("searchbox")

@@ -17,7 +17,7 @@ from slice_api.main import WEB_FOLDER
 from slice_api.slice_commands import read_cards
 from tests.chassis.examples import parsed
 from tests.chassis.test_discovery import AUTH, GOOD, faults, with_files
-from tests.support import FrozenClock, chassis_of, client_of, make_app, make_settings, running, slices_package
+from tests.support import FrozenClock, chassis_of, client_of, make_app, make_settings, needs, running, slices_package
 
 # What is wrong
 
@@ -111,6 +111,7 @@ def test_the_front_ends_own_pages_are_known(tmp_path: Path) -> None:
     assert f"web/pages/{name}.js; delete one of them" in card.faults[0]
 
 
+@needs("platform", "front")
 async def test_a_slice_without_a_list_may_have_a_page_of_its_own(tmp_path: Path) -> None:
     with slices_package(tmp_path, {"cards": GOOD, "decks": GOOD}) as package:
         (tmp_path / package / "cards" / "web" / "parts").mkdir(parents=True)
@@ -149,6 +150,7 @@ async def readiness(app: FastAPI) -> Any:
     return answer.json()
 
 
+@needs("platform")
 async def test_a_check_that_fails_or_hangs_is_named_and_the_others_are_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,6 +176,7 @@ async def test_a_check_that_fails_or_hangs_is_named_and_the_others_are_not(
     assert 'slice_healthy{part="broken"} 0.0' in figures
 
 
+@needs("platform")
 async def test_the_log_tells_when_a_check_begins_to_fail_and_when_it_passes_again(tmp_path: Path) -> None:
     log: list[bytes] = []
     counting = checking("if db.__dict__.setdefault('broken', []): raise RuntimeError('broken')")
@@ -186,6 +189,7 @@ async def test_the_log_tells_when_a_check_begins_to_fail_and_when_it_passes_agai
     assert told == ["health check failed", "health check passes again"]
 
 
+@needs("platform")
 async def test_a_check_reaches_storage_and_fails_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def is_away(*_: object) -> None:
         raise StorageAway("gone")

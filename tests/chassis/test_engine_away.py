@@ -27,7 +27,7 @@ from slice_api.settings import SettingsError
 from tests.chassis.examples import problem
 from tests.postgres import LOCALHOST, PrivatePostgres, postgres_server
 from tests.server import END_SECONDS, PRODUCT, Server, environment, served
-from tests.support import ADMIN_KEY, has_slice
+from tests.support import ADMIN_KEY, needs
 
 EVERY_SLICE = (
     "-c",
@@ -59,7 +59,7 @@ PASSWORD = "not-this-one-either"
 
 pytestmark = [
     pytest.mark.timeout(300),
-    pytest.mark.skipif(not has_slice("platform"), reason="the slice that tells whether storage is there is gone"),
+    needs("platform"),
 ]
 
 

@@ -13,7 +13,7 @@ from slice_api.chassis.discovery import DiscoveryError, find_slices
 from slice_api.cli import environment_example, main, make_served_app
 from tests.chassis.examples import parsed
 from tests.engines import STORAGE_URLS
-from tests.support import ADMIN_KEY, FrozenClock, chassis_of, client_of, has_slice, make_app, running
+from tests.support import ADMIN_KEY, FrozenClock, chassis_of, client_of, has_slice, make_app, needs, running
 
 CARDS: Mapping[str, str] = {
     "__init__.py": '"""Playing cards.\n\nFrom another package.\n"""\n',
@@ -199,6 +199,7 @@ def refused(*disabled: str) -> list[str]:
     return [f"{fault.slice_name}: {fault.detail}" for fault in refusal.value.faults]
 
 
+@needs("platform", "front")
 @pytest.mark.parametrize("engine", STORAGE_URLS)
 async def test_everything_that_a_folder_may_hold_works(
     cards: Path, engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -236,6 +237,7 @@ async def test_a_provider_of_keys_may_be_installed(tmp_path: Path) -> None:
             assert (await client.get("/api/locks")).json()["name"] == "whoever"
 
 
+@needs("platform")
 async def test_an_installed_slice_may_be_left_out(cards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = make_app(disabled=("cards",))
     async with running(app), client_of(app) as client:

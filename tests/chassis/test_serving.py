@@ -9,22 +9,18 @@ import sys
 from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.server import END_SECONDS, PRODUCT, environment, served
-from tests.support import ADMIN_KEY, has_slice
+from tests.support import ADMIN_KEY, needs
 
 EXAMPLE = ("-m", "tests.chassis.example_server")
-
-
-needs_metrics = pytest.mark.skipif(not has_slice("platform"), reason="the slice with a path for admins alone is gone")
 
 
 def is_clean_end(code: int) -> bool:
     return code in (0, -signal.SIGTERM)
 
 
-@needs_metrics
+@needs("platform")
 def test_a_first_start_shows_one_key_that_works_and_a_page_to_open_with_it(tmp_path: Path) -> None:
     with served(tmp_path, PRODUCT) as server:
         [key] = re.findall(r"slice_\w+", server.said[-2])
@@ -42,7 +38,7 @@ def test_a_first_start_shows_one_key_that_works_and_a_page_to_open_with_it(tmp_p
     assert [line["status"] for line in lines if line["event"] == "request"] == [401, 200, 404]
 
 
-@needs_metrics
+@needs("platform")
 def test_a_configured_key_works_and_none_is_shown(tmp_path: Path) -> None:
     with served(tmp_path, PRODUCT, SLICE_ADMIN_KEY=ADMIN_KEY) as server:
         assert not [line for line in server.said if "slice_" in line or ADMIN_KEY in line]

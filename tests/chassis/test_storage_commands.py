@@ -37,7 +37,7 @@ from slice_api.settings import SettingsError
 from tests.chassis.storage_model import MARKS, PLAINS, STORES, THINGS, Mark, Plain, Thing, ThingTold
 from tests.postgres import shared_postgres
 from tests.server import ROOT, environment
-from tests.support import chassis_of, has_slice, make_app
+from tests.support import chassis_of, make_app, needs
 
 START = datetime(2026, 1, 31, 9, 0, tzinfo=UTC)
 MANY = 1_200
@@ -757,7 +757,7 @@ def test_a_database_of_somebody_else_is_not_reindexed(make_url: MakeUrl, monkeyp
         run(monkeypatch, "reindex", make_url("postgresql"))
 
 
-@pytest.mark.skipif(not has_slice("links"), reason="the links folder was removed")
+@needs("links")
 def test_the_stores_of_a_slice_that_is_switched_off_are_not_missed(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/data.db"
     asyncio.run(prepare(chassis_of(make_app(storage_url=url, disabled=("links",)))))

@@ -11,7 +11,7 @@ import playwright
 import pytest
 
 from tests.server import ROOT, Server, readme_blocks, serving
-from tests.support import ADMIN_KEY, has_slice
+from tests.support import ADMIN_KEY, needs
 
 PROGRAMS = readme_blocks()
 MODULES = ROOT / ".tools/typescript/node_modules"
@@ -23,7 +23,6 @@ export const takesNoOtherBody = (client: ReturnType<typeof createClient<paths>>)
   client.POST("/api/links", { body: { title: "nowhere" } });
 """
 
-needs_links = pytest.mark.skipif(not has_slice("links"), reason="the links folder was removed")
 
 _CONFIG = {
     "package_name_override": "slice_api_client",
@@ -67,7 +66,7 @@ def test_the_python_client_is_made_without_a_warning_and_its_types_hold(python_c
     assert "Success" in _run(sys.executable, "-m", "mypy", "slice_api_client", folder=python_client)
 
 
-@needs_links
+@needs("links")
 def test_the_python_client_makes_a_link(python_client: Path, server: Server) -> None:
     (python_client / "make_link.py").write_text(PROGRAMS["client", "make_link.py"])
     said = _run(sys.executable, "make_link.py", server.url, ADMIN_KEY, TARGET, folder=python_client)
@@ -95,7 +94,7 @@ def test_the_typescript_types_compile(typescript_client: Path) -> None:
     _run(NODE, MODULES / "typescript/bin/tsc", "--noEmit", *_STRICT, *_MODERN, "schema.d.ts", folder=typescript_client)
 
 
-@needs_links
+@needs("links")
 def test_a_typescript_program_compiles_and_makes_a_link(typescript_client: Path, server: Server) -> None:
     (typescript_client / "make_link.ts").write_text(PROGRAMS["client", "make_link.ts"] + NO_SUCH_BODY)
     _run(NODE, MODULES / "typescript/bin/tsc", *_STRICT, *_MODERN, "make_link.ts", folder=typescript_client)

@@ -16,14 +16,11 @@ from slice_api.chassis import EVENTS, Tx, equals
 from slice_api.scaffold.fields import parse_fields
 from tests.engines import STORAGE_URLS
 from tests.scaffold.made import PRODUCT, RICH, made_slice
-from tests.support import FrozenClock, chassis_of, client_of, grant_key, has_slice, make_app, running
+from tests.support import FrozenClock, chassis_of, client_of, grant_key, has_slice, make_app, needs, running
 
 NAME = "zebras"
 LIST = f"/api/{NAME}"
 BODY = {each.name: each.example for each in parse_fields(RICH)}
-
-needs_platform = pytest.mark.skipif(not has_slice("platform"), reason="the platform folder was removed")
-needs_front = pytest.mark.skipif(not has_slice("front"), reason="the front folder was removed")
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +71,7 @@ async def test_a_key_for_reading_may_not_write(app: FastAPI, client: httpx.Async
     assert (await client.get(made.headers["Location"])).json() == made.json()
 
 
-@needs_platform
+@needs("platform")
 async def test_it_stands_in_the_document_and_in_the_catalogue(client: httpx.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
     described = {each["name"]: each["description"] for each in document["tags"]}
@@ -92,13 +89,13 @@ async def test_it_stands_in_the_document_and_in_the_catalogue(client: httpx.Asyn
     assert (row["api_url"], row["docs_url"], row["page_url"]) == (LIST, f"/docs#{NAME}", f"/app/{NAME}")
 
 
-@needs_front
+@needs("front")
 async def test_its_page_opens(anonymous: httpx.AsyncClient) -> None:
     page = await anonymous.get(f"/app/{NAME}")
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
 
 
-@needs_platform
+@needs("platform")
 async def test_its_requests_are_measured_under_its_name(client: httpx.AsyncClient) -> None:
     await _make(client)
     lines = (await client.get("/metrics")).text.splitlines()

@@ -28,6 +28,7 @@ _CONFORMANCE = (
 _LEFT_OUT = (
     "tests/conformance",
     "tests/browser",
+    "tests/clients",
     "tests/load",
     "tests/subtraction",
     "tests/scaffold/test_made.py",

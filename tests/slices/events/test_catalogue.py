@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from slice_api.chassis import EVENTS, Tx
 from tests.conftest import ClientWith
-from tests.support import chassis_of, client_of, make_app, running, slices_package
+from tests.support import chassis_of, client_of, make_app, needs, running, slices_package
 
 _SCHEMAS = '''
 from slice_api.chassis import Event, Schema, Time
@@ -83,6 +83,7 @@ async def _topics(client: httpx.AsyncClient, **query: Any) -> dict[str, dict[str
     return {item["topic"]: item for item in answer.json()["items"]}
 
 
+@needs("platform")
 async def test_every_topic_of_every_slice_stands_there_by_name(client: httpx.AsyncClient) -> None:
     names = list(await _topics(client))
     told = [topic for row in (await client.get("/api")).json()["items"] for topic in row["events"]]

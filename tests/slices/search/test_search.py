@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from slice_api.chassis.storage.faults import StorageAway
 from tests.chassis.examples import parsed
 from tests.conftest import ClientWith
-from tests.support import chassis_of, client_of, grant_key, has_slice, make_app, running, slices_package
+from tests.support import chassis_of, client_of, grant_key, make_app, needs, running, slices_package
 
 LISTING = '''
 from fastapi import APIRouter
@@ -179,7 +179,7 @@ async def test_what_does_not_fit_is_told(client: httpx.AsyncClient, query: str) 
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, f"query/{query.partition('=')[0]}")
 
 
-@pytest.mark.skipif(not has_slice("links"), reason="the links folder was removed")
+@needs("links")
 async def test_links_are_found_by_slug_url_and_title(client: httpx.AsyncClient) -> None:
     await client.post("/api/links", json={"url": "https://docs.python.org/", "slug": "py", "title": "The docs"})
     for text in ("PY", "python.org", "the docs"):
@@ -187,7 +187,7 @@ async def test_links_are_found_by_slug_url_and_title(client: httpx.AsyncClient) 
         assert (group["slice"], group["items"][0]["page_url"]) == ("links", "/app/links/py")
 
 
-@pytest.mark.skipif(not has_slice("keys"), reason="the keys folder was removed")
+@needs("keys")
 async def test_keys_are_found_by_name_and_id_and_never_by_what_is_secret(
     client: httpx.AsyncClient, client_with: ClientWith
 ) -> None:
