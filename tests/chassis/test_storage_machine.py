@@ -680,7 +680,7 @@ class Effort(NamedTuple):
     steps: int
 
 
-EFFORTS = {"memory": Effort(75, 30), "sqlite": Effort(40, 30), "postgresql": Effort(50, 30)}
+EFFORTS = {"memory": Effort(75, 30), "sqlite": Effort(30, 30), "postgresql": Effort(25, 30)}
 
 
 @pytest.mark.parametrize("engine", ENGINES)
