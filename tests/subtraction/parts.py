@@ -52,8 +52,6 @@ def tree_without(gone: str, folder: Path) -> Path:
     """A copy of the repository without the slice's folder; its tests stay, and are passed over."""
     root = copied_tree(folder)
     shutil.rmtree(root / "slice_api/slices" / gone)
-    if (ROOT / ".mypy_cache").is_dir():
-        shutil.copytree(ROOT / ".mypy_cache", root / ".mypy_cache")
     return root
 
 
