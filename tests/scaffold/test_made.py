@@ -43,7 +43,7 @@ kinds = st.sampled_from([f"{kind}{mark}" for kind in KINDS for mark in ("", "?")
 field_lists = st.dictionaries(field_names, kinds, min_size=1, max_size=6).map(
     lambda fields: " ".join(f"{name}:{'datetime' if name.endswith('_at') else kind}" for name, kind in fields.items())
 )
-FEW = settings(STEADY, max_examples=15)
+FEW = settings(STEADY, max_examples=10)
 
 
 @STEADY
