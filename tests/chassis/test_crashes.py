@@ -5,9 +5,8 @@ import random
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -19,7 +18,7 @@ from slice_api.chassis.storage.database import Database
 from slice_api.chassis.storage.engines import make_storage
 from slice_api.chassis.storage.query import equals
 from tests.chassis.crash_writer import LINES, NOTES, RANGE, STORES, Crew, crew_of, line_id, run_id
-from tests.postgres import postgres_server, shared_postgres
+from tests.postgres import postgres_server
 
 KILLS = 50
 LONGEST_LIFE_SECONDS = 0.06
@@ -37,18 +36,6 @@ AT_ONCE = 6
 EVERYTHING = 10_000_000
 
 pytestmark = pytest.mark.timeout(300)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database that processes may share."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/data.db"
-        return
-    server = shared_postgres()
-    url = server.create_database()
-    yield url
-    server.drop_database(url)
 
 
 # What is there

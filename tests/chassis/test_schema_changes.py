@@ -37,23 +37,10 @@ from slice_api.chassis.storage.engines import make_storage
 from slice_api.chassis.storage.faults import Unreadable
 from slice_api.chassis.storage.stores import Store
 from slice_api.settings import SettingsError
-from tests.postgres import shared_postgres
 
 ROOT = Path(__file__).parent.parent.parent
 NOON = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 END_SECONDS = 60
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of an empty database."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/data.db"
-        return
-    server = shared_postgres()
-    address = server.create_database()
-    yield address
-    server.drop_database(address)
 
 
 @asynccontextmanager

@@ -27,7 +27,6 @@ from slice_api.chassis.storage.faults import StorageAway
 from slice_api.chassis.storage.stores import Store
 from slice_api.chassis.storage.tx import Origin
 from tests.chassis.storage_model import ThingTold
-from tests.postgres import shared_postgres
 from tests.support import FrozenClock
 
 T = TypeVar("T")
@@ -68,18 +67,6 @@ class Process(Database):
 
 
 Work = Callable[[Process], Coroutine[Any, Any, T]]
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of an empty database."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/data.db"
-        return
-    server = shared_postgres()
-    address = server.create_database()
-    yield address
-    server.drop_database(address)
 
 
 @pytest.fixture(autouse=True)
