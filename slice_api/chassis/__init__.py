@@ -39,6 +39,7 @@ from slice_api.chassis.problems import (
 )
 from slice_api.chassis.schemas import Date, Integer, Line, Schema, Tag, Tags, Text, Time, Url
 from slice_api.chassis.search import Found
+from slice_api.chassis.storage.database import Database
 from slice_api.chassis.storage.pages import Page, PageQuery
 from slice_api.chassis.storage.query import (
     Condition,
@@ -69,6 +70,7 @@ __all__ = [
     "Collection",
     "CommaList",
     "Condition",
+    "Database",
     "Date",
     "Db",
     "Event",

@@ -3,11 +3,14 @@
 import ipaddress
 import re
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 _HOST = re.compile(
     r"(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])(?::\d{1,5})?", re.IGNORECASE
 )
+# Most requests come from a few addresses, to one host.
+_REMEMBERED: Final = 1024
 
 Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
 Headers = Sequence[tuple[bytes, bytes]]
@@ -21,10 +24,15 @@ def parse_networks(values: Sequence[str]) -> Networks:
 
 def header(headers: Headers, name: bytes) -> str | None:
     """The value of a header, several of them joined by commas (RFC 9110, section 5.3); None when it is not there."""
-    values = [value.decode("latin-1") for key, value in headers if key == name]
-    return ", ".join(values) if values else None
+    found: str | None = None
+    for key, value in headers:
+        if key == name:
+            text = value.decode("latin-1")
+            found = text if found is None else f"{found}, {text}"
+    return found
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """The address; an IPv4 one in IPv6 clothes (::ffff:192.0.2.1, as a dual-stack socket gives it) as itself."""
     try:
@@ -39,9 +47,15 @@ def _is_in(address: str, networks: Networks) -> bool:
     return parsed is not None and any(parsed in network for network in networks)
 
 
+@lru_cache(maxsize=_REMEMBERED)
+def _normal(address: str) -> str:
+    """The address in its customary form; what is none as it is."""
+    return str(_parsed(address) or address)
+
+
 def client_address(peer: str, forwarded_for: str | None, trusted: Networks) -> str:
     """The client: the peer, or behind trusted proxies the last address in X-Forwarded-For that is not one of them."""
-    peer = str(_parsed(peer) or peer)
+    peer = _normal(peer)
     if not forwarded_for or not trusted or not _is_in(peer, trusted):
         return peer
     hops = [_parsed(hop.strip()) for hop in forwarded_for.split(",")]
@@ -61,6 +75,7 @@ def address_group(address: str) -> str:
     return str(ipaddress.ip_network((str(parsed), 64), strict=False))
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def is_sane_host(host: str) -> bool:
     """Whether a Host header is a host name or address with an optional port, and nothing else."""
     return len(host) <= 255 and _HOST.fullmatch(host) is not None

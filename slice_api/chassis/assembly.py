@@ -25,6 +25,7 @@ from slice_api.chassis.jobs import LEASES, Job, JobRunner
 from slice_api.chassis.logs import Logger
 from slice_api.chassis.metrics import Metrics
 from slice_api.chassis.outbox import PARKED, POSITIONS, Outbox, trim_events
+from slice_api.chassis.plans import prepared
 from slice_api.chassis.policies import Target, scope_of
 from slice_api.chassis.rate_limits import RateLimiter
 from slice_api.chassis.report import Cards
@@ -175,7 +176,7 @@ def _answers_json(context: Any) -> bool:
     return context.response_field is not None and getattr(kind, "media_type", "") == "application/json"
 
 
-def _file_routes(chassis: Chassis, each: Slice, included: Any, *, is_root: bool) -> None:
+def _file_routes(app: FastAPI, chassis: Chassis, each: Slice, included: Any, *, is_root: bool) -> None:
     """Put the routes of one included router into the table, each with what it asks of a request."""
     rate = _rate(chassis, each, is_root=is_root)
     own_limit = each.settings.max_body_bytes
@@ -183,9 +184,10 @@ def _file_routes(chassis: Chassis, each: Slice, included: Any, *, is_root: bool)
         is_api_route = getattr(context, "body_field", ...) is not ...
         limit = context.max_body_size if is_api_route else None
         path = context.path_format or context.path or ""
+        route_app = prepared(context, app.dependency_overrides)
         for method in context.methods or ():
             target = Target(
-                app=context.app,
+                app=route_app,
                 route=context.original_route,
                 endpoint=context.endpoint,
                 slice_name=each.name,
@@ -214,7 +216,7 @@ def mount_slices(app: FastAPI, chassis: Chassis) -> None:
             own_lifespan = app.router.lifespan_context
             app.include_router(router, prefix=prefix, tags=[each.name])
             app.router.lifespan_context = own_lifespan
-            _file_routes(chassis, each, app.router.routes[-1], is_root=is_root)
+            _file_routes(app, chassis, each, app.router.routes[-1], is_root=is_root)
     app.router.routes.insert(0, chassis.table)
 
 

@@ -56,7 +56,8 @@ def _next_link(scope: Scope, base: str, cursor: str) -> bytes:
 
 def _trace_id(scope: Scope) -> str | None:
     """The trace that the caller's traceparent names (W3C Trace Context, section 3.2); None for what is not valid."""
-    found = _TRACEPARENT.fullmatch(header(scope["headers"], b"traceparent") or "")
+    given = header(scope["headers"], b"traceparent")
+    found = _TRACEPARENT.fullmatch(given) if given else None
     return found[1] if found and found[1].strip("0") and found[2].strip("0") else None
 
 

@@ -32,8 +32,10 @@ PATCH_TYPES = ("application/merge-patch+json", JSON_TYPE)
 async def admit(target: Target, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
     """Let a request in to its route, or raise the Problem that stops it; strangers are told as little as may be."""
     headers = Headers(scope=scope)
-    await _identify(target, exchange, scope)
-    await _spend(target, exchange)
+    if not target.is_public:
+        await _identify(target, exchange, scope)
+    if target.rate is not None:
+        await _spend(target, exchange, target.rate)
     _check_scope(target, exchange)
     if target.is_json:
         _check_accept(headers)
@@ -53,24 +55,21 @@ async def admit(target: Target, exchange: Exchange, scope: Scope, receive: Recei
 
 
 async def _identify(target: Target, exchange: Exchange, scope: Scope) -> None:
-    """Find out who asks. A public route needs nobody, and a key that is wrong is not looked at there."""
-    if target.is_public:
-        return
+    """Find out who asks. On public routes nobody does that: a key that is wrong does no harm there."""
     try:
         exchange.caller = await authenticate(exchange, scope)
     except StorageAway:
         raise
     except Problem:
-        await _spend(target, exchange)
+        if target.rate is not None:
+            await _spend(target, exchange, target.rate)
         raise
     exchange.origin.by = exchange.caller.key_id
 
 
-async def _spend(target: Target, exchange: Exchange) -> None:
-    if target.rate is None:
-        return
+async def _spend(target: Target, exchange: Exchange, rate: tuple[int, int]) -> None:
     who = f"key:{exchange.caller.key_id}" if exchange.caller else f"address:{address_group(exchange.client)}"
-    quota, window = target.rate
+    quota, window = rate
     share = target.slice_name if exchange.chassis.has_own_rate(target.slice_name) else "*"
     allowance = await exchange.chassis.rate_limiter.hit(f"{share}:{who}", quota, window)
     exchange.headers[:] = [each for each in exchange.headers if not each[0].startswith(b"ratelimit")]

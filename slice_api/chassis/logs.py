@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from contextvars import ContextVar
+from datetime import UTC, datetime
+from time import time_ns
 from typing import Any
 
 import orjson
@@ -56,17 +58,34 @@ def _add_request_id(_: Any, __: str, event: EventDict) -> EventDict:
 
 
 def _hide_secrets(_: Any, __: str, event: EventDict) -> EventDict:
-    for name in event.keys() & _SECRET_NAMES:
-        event[name] = "***"
+    if not _SECRET_NAMES.isdisjoint(event):
+        for name in event.keys() & _SECRET_NAMES:
+            event[name] = "***"
     return event
+
+
+def _add_time() -> Callable[[Any, str, EventDict], EventDict]:
+    """Adds the time of a line; what all lines of one second share is written once."""
+    known, text = 0, ""
+
+    def add(_: Any, __: str, event: EventDict) -> EventDict:
+        nonlocal known, text
+        seconds, rest = divmod(time_ns(), 1_000_000_000)
+        if seconds != known:
+            known, text = seconds, f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
+        event["timestamp"] = f"{text}.{rest // 1000:06}Z"
+        return event
+
+    return add
 
 
 def _as_json(_: Any, __: str, event: EventDict) -> bytes:
     line = {"at": event.pop("timestamp", None), "level": event.pop("level", None), "event": event.pop("event", None)}
+    line.update(event)
     try:
-        return orjson.dumps(line | dict(event), default=_plain, option=orjson.OPT_NON_STR_KEYS)
+        return orjson.dumps(line, default=_plain, option=orjson.OPT_NON_STR_KEYS)
     except TypeError:  # a lone surrogate, or an integer beyond 64 bits: no line is lost for that
-        return json.dumps(line | dict(event), default=_plain, skipkeys=True).encode("ascii")
+        return json.dumps(line, default=_plain, skipkeys=True).encode("ascii")
 
 
 def _plain(value: Any) -> str:
@@ -88,7 +107,7 @@ def make_logger(settings: Settings, write: Write = write_to_stderr) -> Logger:
     shared: list[Any] = [
         _add_request_id,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper("iso", key="timestamp"),
+        _add_time(),
         _hide_secrets,
     ]
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
@@ -97,7 +116,7 @@ def make_logger(settings: Settings, write: Write = write_to_stderr) -> Logger:
         processors=shared + _renderers(settings),
         wrapper_class=structlog.make_filtering_bound_logger(level),
         context_class=dict,
-    )
+    ).bind()
     return logger
 
 

@@ -81,7 +81,7 @@ class Rows(Protocol):
     def next_version(self) -> int: ...
 
 
-@dataclass
+@dataclass(slots=True)
 class Origin:
     """Where a transaction comes from: who asks, and which versions the object that the path names may have."""
 

@@ -18,6 +18,8 @@ from slice_api.slices.links.visitors import is_prefetch, parse_agent
 
 _HTML_HEADERS = {"Content-Security-Policy": NOTICE_CSP, "Cache-Control": "no-store", "Vary": "Accept"}
 _MAX_TEXT = 1024  # characters of a header that wait in memory until the visit is noted
+_PURPOSES = (b"sec-purpose", b"purpose", b"x-purpose", b"x-moz")
+_TOLD = frozenset({*_PURPOSES, b"user-agent", b"referer", b"accept-language"})
 _ANY_TEXT = {"schema": {"type": "string"}}
 _LOCATION = {"Location": {"description": "Where the link leads.", "schema": {"type": "string"}}}
 
@@ -53,14 +55,14 @@ def robots(*, is_crawlable: bool) -> str:
 
 def visitor_of(request: Request) -> Visitor:
     """What a request tells of who makes it."""
-    headers = request.headers
+    told = {name: value.decode("latin-1")[:_MAX_TEXT] for name, value in request.scope["headers"] if name in _TOLD}
     return Visitor(
         is_counted=request.method != "HEAD",
-        is_prefetch=is_prefetch(headers),
+        is_prefetch=is_prefetch([told[name] for name in _PURPOSES if name in told]),
         query=request.scope["query_string"],
-        user_agent=headers.get("user-agent", "")[:_MAX_TEXT],
-        referrer=headers.get("referer", "")[:_MAX_TEXT],
-        accept_language=headers.get("accept-language", "")[:_MAX_TEXT],
+        user_agent=told.get(b"user-agent", ""),
+        referrer=told.get(b"referer", ""),
+        accept_language=told.get(b"accept-language", ""),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from slice_api.chassis import Page, PageQuery, Principal, Taken, Tx, conflict, invalid, merged, new_id, random_text
 from slice_api.slices.links import store
-from slice_api.slices.links.lookup import find_link, find_started_link, over
+from slice_api.slices.links.lookup import find_link, over, started
 from slice_api.slices.links.schemas import (
     Link,
     LinkChange,
@@ -79,7 +79,7 @@ def list_visits(tx: Tx, slug: str, page: PageQuery) -> Page[Visit]:
 
 def preview_link(tx: Tx, slug: str, base_url: str) -> Preview:
     """Where a link leads; raises 404 and 410 when it leads nowhere now."""
-    link = find_started_link(tx, slug)
+    link = started(find_link(tx, slug), slug, tx.now)
     if store.state_of(link, tx.now) == "expired":
         raise over(link)
     address = short_url(link.slug, base_url)

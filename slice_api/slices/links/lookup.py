@@ -1,5 +1,7 @@
 """Finding the link that a slug names, or saying why there is nothing to follow."""
 
+from datetime import datetime
+
 from slice_api.chassis import Problem, Tx, gone, not_found
 from slice_api.slices.links.schemas import StoredLink
 from slice_api.slices.links.store import get_link, state_of
@@ -13,10 +15,9 @@ def find_link(tx: Tx, slug: str) -> StoredLink:
     return link
 
 
-def find_started_link(tx: Tx, slug: str) -> StoredLink:
-    """The link, unless it is yet to begin: until then it is as if there were none. Raises 404."""
-    link = find_link(tx, slug)
-    if state_of(link, tx.now) == "upcoming":
+def started(link: StoredLink | None, slug: str, now: datetime) -> StoredLink:
+    """The link, unless there is none or it is yet to begin, which until then is the same. Raises 404."""
+    if link is None or state_of(link, now) == "upcoming":
         raise not_found("link", slug)
     return link
 

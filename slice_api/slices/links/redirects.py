@@ -3,18 +3,19 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from slice_api.chassis import Schema, Tx
+from slice_api.chassis import Database, Tx
 from slice_api.slices.links import visitors
-from slice_api.slices.links.lookup import find_started_link, over
+from slice_api.slices.links.lookup import find_link, over, started
 from slice_api.slices.links.schemas import Arrival, StoredLink
 from slice_api.slices.links.settings import LinksSettings
+from slice_api.slices.links.slugs import normal_slug
 from slice_api.slices.links.store import LINKS, state_of
 from slice_api.slices.links.urls import to_location, with_query
 
 _NOT_KEPT = "no-store"
 
 
-class Visitor(Schema):
+class Visitor(NamedTuple):
     """What a request tells of who makes it; texts just as they came."""
 
     is_counted: bool
@@ -36,17 +37,48 @@ class Redirection(NamedTuple):
     """The visit to be noted, if it is one."""
 
 
-def follow(tx: Tx, slug: str, visitor: Visitor, settings: LinksSettings) -> Redirection:
+async def follow(db: Database, slug: str, visitor: Visitor, now: datetime, settings: LinksSettings) -> Redirection:
+    """Send a visitor on; raises 404 and 410.
+
+    One look-up does, but for a visit that `max_visits` may refuse: it is counted first, in a transaction.
+    """
+    link = started(await db.get(LINKS, normal_slug(slug)), slug, now)
+    if is_held_against(link, visitor):
+        return await db.transact(follow_limited, slug, visitor, settings)
+    return _redirection(link, visitor, now, settings)
+
+
+def is_held_against(link: StoredLink, visitor: Visitor) -> bool:
+    """Whether the visit uses up one of `max_visits`: bots and prefetches use up none."""
+    if link.max_visits is None or not visitor.is_counted or visitor.is_prefetch:
+        return False
+    return not visitors.is_bot(visitor.user_agent)
+
+
+def follow_limited(tx: Tx, slug: str, visitor: Visitor, settings: LinksSettings) -> Redirection:
     """Send a visitor on, holding the visit against `max_visits` first; raises 404 and 410.
 
     A redirect that `max_visits` has let through has been counted, whatever happens to the process afterwards.
     """
-    link = find_started_link(tx, slug)
-    if state_of(link, tx.now) == "expired":
+    link = started(find_link(tx, slug), slug, tx.now)
+    is_reserved = state_of(link, tx.now) == "active" and is_held_against(link, visitor)
+    if is_reserved:
+        tx.update(LINKS, link.slug, lambda held: _with_one_more(held, tx.now), is_silent=True)
+    return _redirection(link, visitor, tx.now, settings, is_reserved=is_reserved)
+
+
+def _with_one_more(link: StoredLink, now: datetime) -> StoredLink:
+    return link.model_copy(update={"visit_count": link.visit_count + 1, "last_visited_at": now})
+
+
+def _redirection(
+    link: StoredLink, visitor: Visitor, now: datetime, settings: LinksSettings, *, is_reserved: bool = False
+) -> Redirection:
+    if state_of(link, now) == "expired":
         return _to_expired_url(link)
-    arrival = _arrive(tx, link, visitor) if visitor.is_counted else None
     url = with_query(link.url, visitor.query) if link.is_query_forwarded else link.url
-    return Redirection(to_location(url), link.redirect_status, _cache_control(link, tx.now, settings), arrival)
+    arrival = _arrival(link, visitor, now, is_reserved=is_reserved) if visitor.is_counted else None
+    return Redirection(to_location(url), link.redirect_status, _cache_control(link, now, settings), arrival)
 
 
 def _to_expired_url(link: StoredLink) -> Redirection:
@@ -55,23 +87,17 @@ def _to_expired_url(link: StoredLink) -> Redirection:
     return Redirection(to_location(link.expired_url), 302, _NOT_KEPT, None)
 
 
-def _arrive(tx: Tx, link: StoredLink, visitor: Visitor) -> Arrival:
-    is_reserved = link.max_visits is not None and not visitor.is_prefetch and not visitors.is_bot(visitor.user_agent)
-    if is_reserved:
-        tx.update(LINKS, link.slug, lambda held: _with_one_more(held, tx.now), is_silent=True)
+def _arrival(link: StoredLink, visitor: Visitor, now: datetime, *, is_reserved: bool) -> Arrival:
     return Arrival(
-        slug=link.slug,
-        link_id=link.id,
-        at=tx.now,
-        is_reserved=is_reserved,
-        **visitor.model_dump(include={"user_agent", "referrer", "accept_language", "is_prefetch"}),
+        link.slug,
+        link.id,
+        now,
+        visitor.user_agent,
+        visitor.referrer,
+        visitor.accept_language,
+        visitor.is_prefetch,
+        is_reserved,
     )
-
-
-def _with_one_more(link: StoredLink, now: datetime) -> StoredLink:
-    if link.is_used_up:
-        raise over(link)
-    return link.model_copy(update={"visit_count": link.visit_count + 1, "last_visited_at": now})
 
 
 def _cache_control(link: StoredLink, now: datetime, settings: LinksSettings) -> str:

@@ -10,6 +10,7 @@ from slice_api.chassis import (
     Caller,
     Db,
     Later,
+    Now,
     Page,
     Paging,
     Problem,
@@ -130,10 +131,10 @@ async def draw_qr(slug: str, request: Request, db: Db, base_url: BaseUrl, style:
 
 
 @root_router.get("/{slug}", status_code=302, response_class=Response, responses=answers.REDIRECTS | answers.REFUSALS)
-async def follow_link(slug: str, request: Request, db: Db, later: Later, options: Options) -> Response:
+async def follow_link(slug: str, request: Request, db: Db, later: Later, now: Now, options: Options) -> Response:
     """Follow a link: a GET is a visit, a HEAD is none."""
     try:
-        found = await db.transact(follow, slug, answers.visitor_of(request), options)
+        found = await follow(db, slug, answers.visitor_of(request), now, options)
     except Problem as problem:
         return answers.refusal(request, problem)
     if found.arrival is not None:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from hashlib import blake2b
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator
 
@@ -150,12 +150,12 @@ class Preview(Schema):
     """When it was made."""
 
 
-class Arrival(Schema):
+class Arrival(NamedTuple):
     """A visit as it comes in, before anything is parsed."""
 
     slug: str
     link_id: str
-    at: Time
+    at: datetime
     user_agent: str
     referrer: str
     accept_language: str

@@ -141,6 +141,8 @@ def to_location(url: str) -> str:
     An international host is written as punycode and the rest as percent-encoded UTF-8 (RFC 3987, section 3.1). What is
     ASCII stays as it is.
     """
+    if url.isascii() and url.isprintable() and " " not in url:
+        return url
     parts = split_url(url)
     authority = None if parts.authority is None else _ascii_authority(parts.authority)
     path, query, fragment = (quote(part, safe=_PRINTABLE) for part in (parts.path, parts.query, parts.fragment))

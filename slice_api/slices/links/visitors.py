@@ -4,7 +4,7 @@ Nothing here keeps an address. A user agent becomes a browser, a system and a ki
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
@@ -40,10 +40,9 @@ class Agent(NamedTuple):
     is_bot: bool
 
 
-def is_prefetch(headers: Mapping[str, str]) -> bool:
-    """Whether a browser loads ahead of time, with nobody looking yet."""
-    given = (headers.get(name, "") for name in ("sec-purpose", "purpose", "x-purpose", "x-moz"))
-    return any(map(_PREFETCH.search, given))
+def is_prefetch(purposes: Iterable[str]) -> bool:
+    """Whether a browser loads ahead of time, with nobody looking yet, by what its `Sec-Purpose` and the like say."""
+    return any(map(_PREFETCH.search, purposes))
 
 
 @lru_cache(maxsize=4096)

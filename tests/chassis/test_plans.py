@@ -1,0 +1,46 @@
+"""Prepared calls: which routes have one. That they answer as plain FastAPI does is held by the tests of dispatch."""
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from tests.chassis.path_slices.calls.router import count_of
+from tests.support import chassis_of, client_of, make_app
+
+SIMPLE = {"plain", "nested", "unused", "refused", "after"}
+
+
+@pytest.fixture
+def app() -> FastAPI:
+    """Nothing of these routes needs a start."""
+    return make_app(packages=("tests.chassis.path_slices",))
+
+
+def test_simple_routes_are_prepared_and_all_others_left_to_fastapi(app: FastAPI) -> None:
+    targets = [target for target in chassis_of(app).table.targets if target.slice_name == "calls"]
+    prepared = {each.endpoint.__name__ for each in targets if each.app.__module__ == "slice_api.chassis.plans"}
+    assert prepared == SIMPLE
+    assert len(targets) > len(SIMPLE)
+
+
+async def test_a_dependency_is_asked_once_for_each_request(app: FastAPI) -> None:
+    async with client_of(app, key=None) as client:
+        for _ in range(2):
+            assert (await client.get("/api/calls/nested/a/b?c=d")).text == "a b A 1 1 1 c=d"
+
+
+async def test_an_overridden_dependency_is_taken(app: FastAPI) -> None:
+    async def seven() -> int:
+        return 7
+
+    app.dependency_overrides[count_of] = seven
+    async with client_of(app, key=None) as client:
+        assert (await client.get("/api/calls/nested/a/b")).text == "a b A 7 7 7 "
+        app.dependency_overrides.clear()
+        assert (await client.get("/api/calls/nested/a/b")).text == "a b A 1 1 1 "
+
+
+async def test_what_is_left_for_after_the_answer_is_done(app: FastAPI) -> None:
+    async with client_of(app, key=None) as client:
+        answer: httpx.Response = await client.get("/api/calls/after/word")
+    assert (answer.text, app.state.noted) == ("noted soon", "word")
