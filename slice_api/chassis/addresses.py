@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final
 
+from slice_api.chassis.headers import HeaderMap, header
+
 _HOST = re.compile(
     r"(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])(?::\d{1,5})?", re.IGNORECASE
 )
@@ -13,23 +15,12 @@ _HOST = re.compile(
 _REMEMBERED: Final = 1024
 
 Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
-Headers = Sequence[tuple[bytes, bytes]]
 
 
 def parse_networks(values: Sequence[str]) -> Networks:
     """Networks from settings; `*` is every address."""
     texts = [text for value in values for text in (("0.0.0.0/0", "::/0") if value == "*" else (value,))]
     return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
-
-
-def header(headers: Headers, name: bytes) -> str | None:
-    """The value of a header, several of them joined by commas (RFC 9110, section 5.3); None when it is not there."""
-    found: str | None = None
-    for key, value in headers:
-        if key == name:
-            text = value.decode("latin-1")
-            found = text if found is None else f"{found}, {text}"
-    return found
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -89,12 +80,12 @@ def is_allowed_host(host: str, allowed: Sequence[str]) -> bool:
     return any(name == each or (each.startswith("*.") and name.endswith(each[1:])) for each in map(str.lower, allowed))
 
 
-def base_url(scope: Any, host: str, trusted: Networks) -> str:
+def base_url(scope: Any, headers: HeaderMap, host: str, trusted: Networks) -> str:
     """Scheme and host as the client used them."""
     scheme, peer = scope.get("scheme", "http"), (scope.get("client") or ("", 0))[0]
     if trusted and _is_in(peer, trusted):
-        forwarded = header(scope["headers"], b"x-forwarded-proto") or ""
+        forwarded = header(headers, b"x-forwarded-proto") or ""
         scheme = forwarded if forwarded in ("http", "https") else scheme
-        named = header(scope["headers"], b"x-forwarded-host") or ""
+        named = header(headers, b"x-forwarded-host") or ""
         host = named if is_sane_host(named) else host
     return f"{scheme}://{host}"

@@ -6,9 +6,9 @@ from typing import Protocol
 from starlette.requests import cookie_parser
 from starlette.types import Scope
 
-from slice_api.chassis.addresses import header
 from slice_api.chassis.credentials import NewKey, hash_key, is_mistyped, make_key
 from slice_api.chassis.exchange import Exchange, Principal
+from slice_api.chassis.headers import HeaderMap, header
 from slice_api.chassis.problems import forbidden, unauthenticated
 from slice_api.chassis.schemas import Schema
 from slice_api.chassis.sessions import COOKIE, find_session
@@ -94,27 +94,27 @@ def ensure_admin_key(tx: Tx, provider: KeyProvider, configured: str) -> NewKey |
     return made
 
 
-def key_in(scope: Scope) -> str | None:
+def key_in(headers: HeaderMap) -> str | None:
     """The key that a request carries in its headers."""
-    bearer = header(scope["headers"], b"authorization")
+    bearer = header(headers, b"authorization")
     if bearer is not None:
         scheme, _, key = bearer.partition(" ")
         return key.strip() if scheme.lower() == "bearer" else ""
-    return header(scope["headers"], b"x-api-key")
+    return header(headers, b"x-api-key")
 
 
-def session_token_in(scope: Scope) -> str | None:
+def session_token_in(headers: HeaderMap) -> str | None:
     """The token of the web page's session cookie."""
-    cookies = header(scope["headers"], b"cookie")
+    cookies = header(headers, b"cookie")
     return cookie_parser(cookies).get(COOKIE) if cookies else None
 
 
 async def authenticate(exchange: Exchange, scope: Scope) -> Principal:
     """Who asks; raises 401 · unauthenticated."""
-    key = key_in(scope)
+    key = key_in(exchange.given)
     if key is not None:
         return await caller_of_key(exchange, key)
-    token = session_token_in(scope)
+    token = session_token_in(exchange.given)
     if token is None:
         raise unauthenticated()
     caller = await exchange.chassis.db.transact(find_session, exchange.chassis.keys, token)
@@ -144,8 +144,8 @@ def _check_same_origin(exchange: Exchange, scope: Scope) -> None:
     """A cookie goes along with requests that other sites' pages make; a change must come from our own page."""
     if scope["method"] in _SAFE:
         return
-    site = header(scope["headers"], b"sec-fetch-site")
-    origin = header(scope["headers"], b"origin")
+    site = header(exchange.given, b"sec-fetch-site")
+    origin = header(exchange.given, b"origin")
     if site is not None and site not in ("same-origin", "none"):
         raise forbidden("A session works from the service's own page alone; use a key.")
     # What the browser says of the site it compared itself; an address behind a proxy may not be the one it shows.

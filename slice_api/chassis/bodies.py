@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
-from starlette.datastructures import Headers
 from starlette.types import Message, Receive
 
+from slice_api.chassis.headers import HeaderMap
 from slice_api.chassis.problems import Fault, all_invalid, malformed_body, pointer_step, too_large
 from slice_api.chassis.schemas import MAX_INTEGER
 
 _LONG_NUMBER = re.compile(rb"\d{19}")
 
 
-def limited(receive: Receive, headers: Headers, limit: int) -> Receive:
+def limited(receive: Receive, headers: HeaderMap, limit: int) -> Receive:
     """The receiving side, cut off as soon as the body is known to be over the limit."""
-    declared = headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
+    declared = headers.get(b"content-length", b"")
+    if declared.isdigit() and int(declared) > limit:
         raise too_large(limit)
     seen = 0
 

@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 
-from starlette.types import Scope
-
-from slice_api.chassis.addresses import header
+from slice_api.chassis.headers import HeaderMap
 
 _EXPOSED = (
     b"ETag, Link, Location, Retry-After, RateLimit, RateLimit-Policy, X-Request-ID, Idempotency-Replayed, Server-Timing"
@@ -30,8 +28,8 @@ def cors_headers(origin: str, allowed: Sequence[str]) -> list[tuple[bytes, bytes
     ]
 
 
-def is_preflight(scope: Scope) -> bool:
-    return scope["method"] == "OPTIONS" and header(scope["headers"], b"access-control-request-method") is not None
+def is_preflight(method: str, headers: HeaderMap) -> bool:
+    return method == "OPTIONS" and b"access-control-request-method" in headers
 
 
 def preflight_headers() -> list[tuple[bytes, bytes]]:

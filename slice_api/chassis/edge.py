@@ -13,11 +13,9 @@ from urllib.parse import parse_qsl, quote, urlencode
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from slice_api.chassis.addresses import (
-    Headers,
     Networks,
     base_url,
     client_address,
-    header,
     is_allowed_host,
     is_sane_host,
     parse_networks,
@@ -26,6 +24,7 @@ from slice_api.chassis.assembly import Chassis
 from slice_api.chassis.conditional import answer_version, body_tag, is_unchanged
 from slice_api.chassis.cors import cors_headers, is_preflight, preflight_headers
 from slice_api.chassis.exchange import SCOPE_KEY, Exchange
+from slice_api.chassis.headers import HeaderMap, Headers, by_name, header
 from slice_api.chassis.logs import REQUEST_ID
 from slice_api.chassis.problems import Problem, as_problem, internal, malformed_request, problem_response
 
@@ -42,8 +41,8 @@ _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-def _request_id(scope: Scope) -> str:
-    given = header(scope["headers"], b"x-request-id")
+def _request_id(headers: HeaderMap) -> str:
+    given = header(headers, b"x-request-id")
     return given if given and _REQUEST_ID.fullmatch(given) else os.urandom(8).hex()
 
 
@@ -54,9 +53,9 @@ def _next_link(scope: Scope, base: str, cursor: str) -> bytes:
     return f'<{base}{path}?{urlencode([*query, ("after", cursor)])}>; rel="next"'.encode("latin-1", "replace")
 
 
-def _trace_id(scope: Scope) -> str | None:
+def _trace_id(headers: HeaderMap) -> str | None:
     """The trace that the caller's traceparent names (W3C Trace Context, section 3.2); None for what is not valid."""
-    given = header(scope["headers"], b"traceparent")
+    given = header(headers, b"traceparent")
     found = _TRACEPARENT.fullmatch(given) if given else None
     return found[1] if found and found[1].strip("0") and found[2].strip("0") else None
 
@@ -104,7 +103,7 @@ class _Answer:
         self._is_muted = method == "HEAD"
         if (b"content-type", b"application/json") in headers:
             headers += self._object_headers(status, headers, first)
-        etag = header(headers, b"etag") if status == 200 and method in ("GET", "HEAD") else None
+        etag = header(dict(headers), b"etag") if status == 200 and method in ("GET", "HEAD") else None
         if etag is not None and self._has_already(etag):
             start["status"], self._is_muted = 304, True
         if start["status"] in (204, 304):
@@ -133,7 +132,7 @@ class _Answer:
 
     def _has_already(self, etag: str) -> bool:
         """Whether the client holds this very representation."""
-        asked = header(self._scope["headers"], b"if-none-match")
+        asked = header(self._exchange.given, b"if-none-match")
         return asked is not None and is_unchanged(etag, asked)
 
     def _common_headers(self, headers: Headers, *, is_revalidated: bool) -> list[tuple[bytes, bytes]]:
@@ -179,32 +178,33 @@ class Edge:
             REQUEST_ID.reset(token)
 
     def _begin(self, scope: Scope) -> Exchange:
-        peer = (scope.get("client") or ("", 0))[0]
-        host = header(scope["headers"], b"host") or "localhost"
+        peer, given = (scope.get("client") or ("", 0))[0], by_name(scope["headers"])
+        host = header(given, b"host") or "localhost"
         exchange = Exchange(
             chassis=self._chassis,
-            request_id=_request_id(scope),
+            request_id=_request_id(given),
             started=perf_counter(),
-            client=client_address(peer, header(scope["headers"], b"x-forwarded-for"), self._trusted),
+            given=given,
+            client=client_address(peer, header(given, b"x-forwarded-for"), self._trusted),
             base_url=self._chassis.settings.public_url
-            or base_url(scope, host if is_sane_host(host) else "localhost", self._trusted),
+            or base_url(scope, given, host if is_sane_host(host) else "localhost", self._trusted),
         )
         exchange.origin.request_id = exchange.request_id
         scope[SCOPE_KEY] = exchange
         return exchange
 
     async def _run(self, scope: Scope, exchange: Exchange, receive: Receive, answer: _Answer) -> None:
-        host = header(scope["headers"], b"host")
+        host = header(exchange.given, b"host")
         settings = self._chassis.settings
         if host is not None and not (is_sane_host(host) and is_allowed_host(host, settings.allowed_hosts)):
             await self._refuse(
                 scope, exchange, receive, answer, malformed_request("The Host header names no host of ours.")
             )
             return
-        origin = header(scope["headers"], b"origin")
+        origin = header(exchange.given, b"origin")
         if origin is not None and settings.cors_origins:
             exchange.headers += cors_headers(origin, settings.cors_origins)
-            if is_preflight(scope):
+            if is_preflight(scope["method"], exchange.given):
                 await answer.send({"type": "http.response.start", "status": 204, "headers": preflight_headers()})
                 await answer.send({"type": "http.response.body"})
                 return
@@ -245,5 +245,5 @@ class Edge:
             slice=slice_name or None,
             key_id=caller.key_id if caller else None,
             client=exchange.client,
-            **({"trace_id": trace_id} if (trace_id := _trace_id(scope)) else {}),
+            **({"trace_id": trace_id} if (trace_id := _trace_id(exchange.given)) else {}),
         )

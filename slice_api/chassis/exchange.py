@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from slice_api.chassis.headers import HeaderMap
 from slice_api.chassis.schemas import Schema
 from slice_api.chassis.storage.tx import Origin
 
@@ -34,6 +35,8 @@ class Exchange:
     chassis: "Chassis"
     request_id: str
     started: float
+    given: HeaderMap
+    """The headers of the request."""
     client: str
     """The address of the client, behind trusted proxies."""
     base_url: str

@@ -2,14 +2,14 @@
 
 from urllib.parse import parse_qsl
 
-from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
-from slice_api.chassis.addresses import address_group, header
+from slice_api.chassis.addresses import address_group
 from slice_api.chassis.authentication import authenticate
 from slice_api.chassis.bodies import check_json, limited, read_body, replayed
 from slice_api.chassis.conditional import expected_versions
 from slice_api.chassis.exchange import Exchange
+from slice_api.chassis.headers import HeaderMap, header
 from slice_api.chassis.idempotency import run_once
 from slice_api.chassis.policies import ANY_KEY, Target
 from slice_api.chassis.problems import (
@@ -31,7 +31,7 @@ PATCH_TYPES = ("application/merge-patch+json", JSON_TYPE)
 
 async def admit(target: Target, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
     """Let a request in to its route, or raise the Problem that stops it; strangers are told as little as may be."""
-    headers = Headers(scope=scope)
+    headers = exchange.given
     if not target.is_public:
         await _identify(target, exchange, scope)
     if target.rate is not None:
@@ -48,8 +48,8 @@ async def admit(target: Target, exchange: Exchange, scope: Scope, receive: Recei
     _note_conditions(exchange, scope, headers)
     if exchange.chassis.closing.is_set() and scope["method"] not in ("GET", "HEAD"):
         raise unavailable("The service is shutting down.")
-    if scope["method"] == "POST" and "idempotency-key" in headers and target.path.startswith("/api"):
-        await run_once(headers["idempotency-key"], target, exchange, scope, receive, send)
+    if scope["method"] == "POST" and b"idempotency-key" in headers and target.path.startswith("/api"):
+        await run_once(headers[b"idempotency-key"].decode("latin-1"), target, exchange, scope, receive, send)
         return
     await target.app(scope, receive, send)
 
@@ -85,8 +85,8 @@ def _check_scope(target: Target, exchange: Exchange) -> None:
         raise missing_scope(target.scope)
 
 
-def _check_accept(headers: Headers) -> None:
-    accept = headers.get("accept")
+def _check_accept(headers: HeaderMap) -> None:
+    accept = header(headers, b"accept")
     if accept is None or accepts(accept, JSON_TYPE):
         return
     raise not_acceptable(JSON_TYPE)
@@ -113,24 +113,24 @@ def _quality(parameters: list[str]) -> float:
     return 1.0
 
 
-def _has_body(headers: Headers) -> bool:
-    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+def _has_body(headers: HeaderMap) -> bool:
+    return headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
 
 
-def _check_content_type(target: Target, headers: Headers) -> None:
-    given = headers.get("content-type", "")
+def _check_content_type(target: Target, headers: HeaderMap) -> None:
+    given = header(headers, b"content-type") or ""
     is_patch = target.method == "PATCH"
     taken = PATCH_TYPES if is_patch else (JSON_TYPE,)
     if given.partition(";")[0].strip().lower() not in taken:
         raise unsupported_media_type(given, taken=", ".join(taken), is_patch=is_patch)
 
 
-def _note_conditions(exchange: Exchange, scope: Scope, headers: Headers) -> None:
+def _note_conditions(exchange: Exchange, scope: Scope, headers: HeaderMap) -> None:
     """Tell the transactions of this request which object the path names, and which versions of it are expected."""
     origin = exchange.origin
     origin.keys = tuple(str(value) for value in scope["path_params"].values())
-    if scope["method"] in ("PUT", "PATCH", "DELETE") and "if-match" in headers:
-        origin.expected = expected_versions(header(scope["headers"], b"if-match") or "")
+    if scope["method"] in ("PUT", "PATCH", "DELETE") and b"if-match" in headers:
+        origin.expected = expected_versions(header(headers, b"if-match") or "")
     if b"%00" in scope["query_string"] and scope["path"].startswith("/api"):
         _refuse_nul(scope["query_string"].decode("latin-1"))
 

@@ -13,7 +13,6 @@ from typing import Final
 import orjson
 from starlette.types import Message, Receive, Scope, Send
 
-from slice_api.chassis.addresses import header
 from slice_api.chassis.bodies import read_body, replayed
 from slice_api.chassis.conditional import answer_version
 from slice_api.chassis.exchange import Exchange
@@ -123,7 +122,7 @@ async def run_once(key: str, target: Target, exchange: Exchange, scope: Scope, r
     receive = replayed(body, receive)
     who = exchange.caller.key_id if exchange.caller else exchange.client
     attempt_id = sha256(f"{who}\n{scope['path']}\n{key}".encode("utf-8", "replace")).hexdigest()
-    content_type = (header(scope["headers"], b"content-type") or "").encode("latin-1")
+    content_type = exchange.given.get(b"content-type", b"")
     fingerprint = sha256(b"\0".join((scope["query_string"], content_type, body))).hexdigest()
     db = exchange.chassis.db
     held = await db.transact(_begin, attempt_id, fingerprint)

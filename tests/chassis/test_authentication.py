@@ -66,8 +66,8 @@ def test_text_of_another_form_is_not_called_mistyped_and_has_a_hash(text: str) -
 # Where a key is read from
 
 
-def scope_with(**headers: str) -> dict[str, list[tuple[bytes, bytes]]]:
-    return {"headers": [(name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in headers.items()]}
+def headers_of(**headers: str) -> dict[bytes, bytes]:
+    return {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def scope_with(**headers: str) -> dict[str, list[tuple[bytes, bytes]]]:
     ids=str,
 )
 def test_a_key_is_read_from_either_header(headers: dict[str, str], key: str | None) -> None:
-    assert key_in(scope_with(**headers)) == key
+    assert key_in(headers_of(**headers)) == key
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_key_is_read_from_either_header(headers: dict[str, str], key: str | No
     ],
 )
 def test_the_token_of_a_session_is_read_from_its_cookie(cookie: str, token: str | None) -> None:
-    assert session_token_in(scope_with(cookie=cookie)) == token
+    assert session_token_in(headers_of(cookie=cookie)) == token
 
 
 GOOD_HEADERS = [

@@ -19,7 +19,6 @@ from slice_api.slices.links.visitors import is_prefetch, parse_agent
 _HTML_HEADERS = {"Content-Security-Policy": NOTICE_CSP, "Cache-Control": "no-store", "Vary": "Accept"}
 _MAX_TEXT = 1024  # characters of a header that wait in memory until the visit is noted
 _PURPOSES = (b"sec-purpose", b"purpose", b"x-purpose", b"x-moz")
-_TOLD = frozenset({*_PURPOSES, b"user-agent", b"referer", b"accept-language"})
 _ANY_TEXT = {"schema": {"type": "string"}}
 _LOCATION = {"Location": {"description": "Where the link leads.", "schema": {"type": "string"}}}
 
@@ -55,15 +54,19 @@ def robots(*, is_crawlable: bool) -> str:
 
 def visitor_of(request: Request) -> Visitor:
     """What a request tells of who makes it."""
-    told = {name: value.decode("latin-1")[:_MAX_TEXT] for name, value in request.scope["headers"] if name in _TOLD}
+    told = dict(request.scope["headers"])
     return Visitor(
         is_counted=request.method != "HEAD",
-        is_prefetch=is_prefetch([told[name] for name in _PURPOSES if name in told]),
+        is_prefetch=is_prefetch([_text(told[name]) for name in _PURPOSES if name in told]),
         query=request.scope["query_string"],
-        user_agent=told.get(b"user-agent", ""),
-        referrer=told.get(b"referer", ""),
-        accept_language=told.get(b"accept-language", ""),
+        user_agent=_text(told.get(b"user-agent", b"")),
+        referrer=_text(told.get(b"referer", b"")),
+        accept_language=_text(told.get(b"accept-language", b"")),
     )
+
+
+def _text(value: bytes) -> str:
+    return value[:_MAX_TEXT].decode("latin-1")
 
 
 def _accept(request: Request) -> str:

@@ -43,7 +43,7 @@ async def read_session(caller: Caller) -> SessionView:
 @requires()
 async def sign_out(db: Db, request: Request, response: Response) -> None:
     """Sign out: the session ends at once, everywhere."""
-    token = session_token_in(request.scope)
+    token = session_token_in(exchange_of(request.scope).given)
     if token is not None:
         await db.transact(close_session, token)
     _set_cookie(response, "", 0, is_secure=False)
