@@ -167,13 +167,13 @@ class Edge:
         exchange = self._begin(scope)
         answer = _Answer(scope, exchange, send)
         token = REQUEST_ID.set(exchange.request_id)
-        self._chassis.metrics.running.inc()
+        self._chassis.metrics.running += 1
         try:
             await self._run(scope, exchange, receive, answer)
         except Exception as error:
             await self._rescue(scope, exchange, receive, answer, error)
         finally:
-            self._chassis.metrics.running.dec()
+            self._chassis.metrics.running -= 1
             self._tell(scope, exchange, answer)
             REQUEST_ID.reset(token)
 

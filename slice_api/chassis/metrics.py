@@ -23,7 +23,10 @@ class Metrics:
         )
         self._series: dict[tuple[str, str, str, int], tuple[Counter, Histogram]] = {}
         """The series of each kind of answer: looking them up by their labels costs more than counting."""
-        self.running = Gauge("slice_requests_running", "Requests being answered.", registry=self.registry)
+        self.running = 0
+        """Requests being answered."""
+        running = Gauge("slice_requests_running", "Requests being answered.", registry=self.registry)
+        running.set_function(lambda: self.running)
         self.streams = Gauge("slice_streams_open", "Live streams being read.", ("slice",), registry=self.registry)
         self.events = Counter("slice_events", "Events published.", ("type",), registry=self.registry)
         self.told = Counter("slice_events_told", "Events told to subscribers.", ("outcome",), registry=self.registry)
