@@ -24,6 +24,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.conformance.subject import Api, Route, api_of, for_routes
+from tests.engines import STORAGE_URLS
 
 _EXAMPLES = {"memory": 15, "sqlite": 3, "postgresql": 3}
 """How many requests to make up for each route; what they ask of the databases is tried at length elsewhere."""
@@ -36,10 +37,12 @@ _CHECKS = [
 ]
 
 
-@pytest.fixture
-def runner() -> Iterator[asyncio.Runner]:
-    with asyncio.Runner() as runner:
-        yield runner
+@pytest.fixture(scope="module")
+def asked(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[asyncio.Runner, Api]]:
+    """One app for all routes, since it does not matter what other requests have left in it, and the loop it runs in."""
+    url = STORAGE_URLS[engine](tmp_path_factory.mktemp(engine))
+    with asyncio.Runner() as runner, running_in(runner, api_of(storage_url=url)) as api:
+        yield runner, api
 
 
 def _is_asked(route: Route) -> bool:
@@ -91,10 +94,9 @@ def ask_many(
 
 @for_routes(_is_asked)
 def test_fitting_requests_are_answered_as_documented(
-    runner: asyncio.Runner, engine: str, storage_url: str, route: Route
+    asked: tuple[asyncio.Runner, Api], engine: str, route: Route
 ) -> None:
-    with running_in(runner, api_of(storage_url=storage_url)) as api:
-        ask_many(runner, api, route, GenerationMode.POSITIVE, _EXAMPLES[engine])
+    ask_many(*asked, route, GenerationMode.POSITIVE, _EXAMPLES[engine])
 
 
 def _can_be_unfitting(route: Route) -> bool:
@@ -104,7 +106,6 @@ def _can_be_unfitting(route: Route) -> bool:
 
 @for_routes(_can_be_unfitting)
 def test_unfitting_requests_are_answered_as_documented(
-    runner: asyncio.Runner, engine: str, storage_url: str, route: Route
+    asked: tuple[asyncio.Runner, Api], engine: str, route: Route
 ) -> None:
-    with running_in(runner, api_of(storage_url=storage_url)) as api:
-        ask_many(runner, api, route, GenerationMode.NEGATIVE, _EXAMPLES[engine])
+    ask_many(*asked, route, GenerationMode.NEGATIVE, _EXAMPLES[engine])
