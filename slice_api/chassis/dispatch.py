@@ -9,6 +9,7 @@ answers from a table: whole static paths, then patterns by first segment (two un
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -85,16 +86,28 @@ class RouteTable(BaseRoute):
             self._patterns.setdefault(segment, []).append(place)
 
     def _fitting(self, path: str) -> Iterator[tuple[Place, dict[str, Any]]]:
-        """The places that a path fits, the most telling first, with the path's parameters."""
+        """The places that a path fits, the most telling first, with the path's parameters.
+
+        What stands for any name at the root is one of them only where nothing else fits, and then alone: a method that
+        `/robots.txt` or `/{slug}+` lacks must not reach a link of that name.
+        """
         place = self._static.get(path)
         if place is not None:
             yield place, {}
-        for candidates in (self._patterns.get(segment_of(path), ()), self._anywhere):
-            for place in candidates:
-                found = place.pattern.match(path)
-                if found is not None:
-                    convert = place.convertors
-                    yield place, {name: convert[name].convert(value) for name, value in found.groupdict().items()}
+        is_named = place is not None
+        for place, path_params in self._matching(self._patterns.get(segment_of(path), ()), path):
+            is_named = True
+            yield place, path_params
+        if not is_named:
+            yield from islice(self._matching(self._anywhere, path), 1)
+
+    @staticmethod
+    def _matching(places: Iterable[Place], path: str) -> Iterator[tuple[Place, dict[str, Any]]]:
+        for place in places:
+            found = place.pattern.match(path)
+            if found is not None:
+                convert = place.convertors
+                yield place, {name: convert[name].convert(value) for name, value in found.groupdict().items()}
 
     def _find(self, path: str, method: str) -> tuple[Target | None, dict[str, Any], list[Place]]:
         """The target of a request, with the path's parameters; None with the places that have other methods."""

@@ -4,6 +4,7 @@ A new folder in `slice_api/slices` is found like any other, so it is tested with
 needs to know of a slice (how to make an object, what a list looks like) comes from the OpenAPI document.
 """
 
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -143,8 +144,7 @@ class Route:
 
     def url(self, value: str = ABSENT) -> str:
         """The path with this value for each parameter."""
-        parts = [value if part.startswith("{") else part for part in self.path.split("/")]
-        return "/".join(parts)
+        return re.sub(r"\{[^}]*\}", lambda _: value, self.path)
 
 
 @dataclass(frozen=True)
