@@ -123,7 +123,10 @@ async def run_once(key: str, target: Target, exchange: Exchange, scope: Scope, r
     who = exchange.caller.key_id if exchange.caller else exchange.client
     attempt_id = sha256(f"{who}\n{scope['path']}\n{key}".encode("utf-8", "replace")).hexdigest()
     content_type = exchange.given.get(b"content-type", b"")
-    fingerprint = sha256(b"\0".join((scope["query_string"], content_type, body))).hexdigest()
+    # With the key in it, since a body may hold a password, which must not be told by a hash that is made in no time.
+    fingerprint = sha256(
+        b"\0".join((key.encode("utf-8", "replace"), scope["query_string"], content_type, body))
+    ).hexdigest()
     db = exchange.chassis.db
     held = await db.transact(_begin, attempt_id, fingerprint)
     if held is not None:
