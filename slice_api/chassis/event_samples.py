@@ -163,7 +163,7 @@ class _Samples:
 
     def _mappings(self, schema: JsonSchema, entered: tuple[str, ...]) -> list[Json]:
         values = self.of(schema.get("additionalProperties", True), entered)
-        keys = self.of(schema.get("propertyNames", {"type": "string"}), entered) or [""]
+        keys = self.of({"type": "string", **schema.get("propertyNames", {})}, entered) or [""]
         filled = [{keys[0]: value} for value in values] + [{key: values[0]} for key in keys[1:] if values]
         many = [{f"{keys[0]}{at}": values[0] for at in range(length)} for length in self._short() if values]
         return [each for each in [*filled, {}, *many] if _is_within(len(each), schema, "Properties")]

@@ -146,6 +146,7 @@ FITTING: Mapping[str, tuple[Any, Any]] = {
     "a part of it": (Card, CardHead),
     "a part of each in a list": (list[Card], list[CardHead]),
     "a part of each in a mapping": (dict[str, Card], dict[str, CardHead]),
+    "a mapping of short names": (dict[Annotated[str, Field(max_length=3)], int], dict[str, int]),
     "null where null is read": (int | None, int | None),
     "what is never null where null is read": (int, int | None),
     "a whole number where a fraction is read": (int, float),
