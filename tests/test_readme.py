@@ -85,6 +85,7 @@ def test_the_link_commands_work(tmp_path: Path) -> None:
         said = _run("links", server.url, tmp_path)
         assert httpx.get(f"{server.url}/py").status_code == 404
     assert "302 https://docs.python.org/3.11/" in said
+    assert "303 https://example.org/" in said
     assert '"max_visits":100' in said
     assert (tmp_path / "py.svg").read_bytes().startswith(b"<")
     assert (tmp_path / "py.png").read_bytes().startswith(b"\x89PNG")

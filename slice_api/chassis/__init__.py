@@ -1,5 +1,6 @@
 """What every slice stands on: a slice imports what it needs from here; the modules below are the chassis's own."""
 
+from slice_api.chassis.addresses import address_group
 from slice_api.chassis.batches import Batch
 from slice_api.chassis.caches import Cached
 from slice_api.chassis.changes import Change, merged
@@ -101,6 +102,7 @@ __all__ = [
     "Time",
     "Tx",
     "Url",
+    "address_group",
     "after",
     "all_invalid",
     "at_least",

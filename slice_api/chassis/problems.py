@@ -39,9 +39,10 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
     ),
     "unauthenticated": ProblemType(
         401,
-        "A key is needed",
-        "There is no API key in the request, or it is wrong, expired or revoked.",
-        "Send `Authorization: Bearer <key>` or `X-API-Key: <key>`. Somebody with the admin key can make one.",
+        "A key or a password is needed",
+        "There is no API key in the request, or it is wrong, expired or revoked; or it is a password that is missing.",
+        "Send `Authorization: Bearer <key>` or `X-API-Key: <key>`. Somebody with the admin key can make one. How to "
+        "send a password, `detail` says.",
     ),
     "missing-scope": ProblemType(
         403,

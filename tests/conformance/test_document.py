@@ -20,7 +20,7 @@ PUBLIC: Mapping[str, frozenset[str]] = {
     "front": frozenset(
         {"GET /", "GET /app/{path}", "GET /docs", "GET /slices", "GET /assets/{digest}/{name}", "GET /favicon.ico"}
     ),
-    "links": frozenset({"GET /{slug}", "GET /{slug}+", "GET /{slug}/qr", "GET /robots.txt"}),
+    "links": frozenset({"GET /{slug}", "POST /{slug}", "GET /{slug}+", "GET /{slug}/qr", "GET /robots.txt"}),
     "platform": frozenset(
         {
             "GET /api",

@@ -3,14 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
+from urllib.parse import parse_qs
 
-from fastapi import Request, Response
+import orjson
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
+from pydantic import SecretStr
 
-from slice_api.chassis import NOTICE_CSP, Problem, described
+from slice_api.chassis import NOTICE_CSP, Problem, described, invalid
 from slice_api.slices.links.negotiation import prefers_page
-from slice_api.slices.links.pages import preview_page, refusal_page
+from slice_api.slices.links.pages import password_csp, password_page, preview_page, refusal_page, wait_page
+from slice_api.slices.links.passwords import Passwords
 from slice_api.slices.links.qr import MEDIA_TYPES, QrStyle, draw_qr, qr_tag
 from slice_api.slices.links.redirects import Redirection, Visitor
 from slice_api.slices.links.schemas import Preview
@@ -24,12 +28,53 @@ _LOCATION = {"Location": {"description": "Where the link leads.", "schema": {"ty
 
 Responses = dict[int | str, dict[str, Any]]
 
-REFUSALS: Responses = {
-    status: {**response, "content": {**response["content"], "text/html": _ANY_TEXT}}
-    for status, response in described(404, 410).items()
-}
+MAX_PASSWORD_BYTES: Final = 8192
+"""What a body with a password may have; every escape that there is of 200 characters fits."""
+_FORM_TYPE: Final = "application/x-www-form-urlencoded"
+_JSON_TYPE: Final = "application/json"
+
+
+def _with_page(*statuses: int) -> Responses:
+    return {
+        status: {**response, "content": {**response["content"], "text/html": _ANY_TEXT}}
+        for status, response in described(*statuses).items()
+    }
+
+
+REFUSALS: Responses = _with_page(404, 410)
 REDIRECTS: Responses = {
     status: {"description": "Where the link leads", "headers": _LOCATION} for status in (301, 302, 307, 308)
+}
+DOORS: Responses = {
+    200: {"description": "A form that asks for the password", "content": {"text/html": _ANY_TEXT}},
+    **_with_page(401),
+}
+OPENINGS: Responses = {
+    303: {"description": "Where the link leads", "headers": _LOCATION},
+    **_with_page(401, 429),
+    **described(405, 413, 415),
+}
+_PASSWORD_SCHEMA: Final = {
+    "type": "object",
+    "properties": {
+        "password": {
+            "type": "string",
+            "format": "password",
+            "writeOnly": True,
+            "description": "The password of the link.",
+        }
+    },
+    "required": ["password"],
+    "title": "OpenLink",
+}
+PASSWORD_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": False,
+        "content": {
+            kind: {"schema": _PASSWORD_SCHEMA, "example": {"password": "open sesame"}}
+            for kind in (_FORM_TYPE, _JSON_TYPE)
+        },
+    }
 }
 PREVIEWS: Responses = {
     200: {"model": Preview, "description": "Where the link leads", "content": {"text/html": _ANY_TEXT}}
@@ -39,10 +84,20 @@ ROBOTS: Responses = {200: {"description": "What crawlers may follow", "content":
 
 
 @asynccontextmanager
-async def warmed_up(_app: object) -> AsyncIterator[None]:
-    """Load the user agent patterns at start: a fifth of a second that the first visits should not wait for."""
+async def warmed_up(app: FastAPI) -> AsyncIterator[None]:
+    """What there is of the links between start and stop: who checks passwords.
+
+    The user agent patterns are loaded at start: a fifth of a second that the first visits should not wait for.
+    """
+    app.state.links_passwords = Passwords()
     await asyncio.to_thread(parse_agent, "warm-up")
     yield
+
+
+async def passwords_of(request: Request) -> Passwords:
+    """Who checks the passwords of the app."""
+    passwords: Passwords = request.app.state.links_passwords
+    return passwords
 
 
 def robots(*, is_crawlable: bool) -> str:
@@ -73,16 +128,82 @@ def _accept(request: Request) -> str:
     return ",".join(request.headers.getlist("accept"))
 
 
-def refusal(request: Request, problem: Problem) -> Response:
-    """A page that says that there is nothing to follow, for browsers; for the rest the problem itself is raised."""
-    if problem.status_code not in REFUSALS or not prefers_page(_accept(request), by_default=False):
+def refusal(request: Request, problem: Problem, schemes: tuple[str, ...] = ()) -> Response:
+    """A page that says why there is nothing to follow, or asks for a password; for browsers alone.
+
+    For the rest, and where there is no page, the problem itself is raised. `schemes` are those that links may have
+    besides http and https.
+    """
+    if not prefers_page(_accept(request), by_default=False):
         raise problem
-    return HTMLResponse(refusal_page(problem), problem.status_code, _HTML_HEADERS)
+    if problem.status_code == 401:
+        return _password_form(request, problem, schemes)
+    headers = {**(problem.headers or {}), **_HTML_HEADERS}
+    if problem.status_code == 429:
+        page = wait_page(request.path_params["slug"], int(headers["Retry-After"]))
+        return HTMLResponse(page, 429, headers)
+    if problem.status_code not in REFUSALS:
+        raise problem
+    return HTMLResponse(refusal_page(problem), problem.status_code, headers)
+
+
+def _password_form(request: Request, problem: Problem, schemes: tuple[str, ...]) -> Response:
+    """The form: 200 for whoever comes to it, 401 after a password that was wrong."""
+    headers, slug = {**_HTML_HEADERS, "Content-Security-Policy": password_csp(schemes)}, request.path_params["slug"]
+    if request.method != "POST":
+        return HTMLResponse(password_page(slug, is_wrong=False), headers=headers)
+    return HTMLResponse(password_page(slug, is_wrong=True), 401, {**(problem.headers or {}), **headers})
 
 
 def redirect(found: Redirection) -> Response:
     headers = {"Location": found.location, "Cache-Control": found.cache_control}
     return Response(status_code=found.status, headers=headers)
+
+
+def redirect_after_form(found: Redirection) -> Response:
+    """303, whatever the link's own status: what is followed now is followed by GET (RFC 9110, section 15.4.4)."""
+    return redirect(found._replace(status=303, cache_control="no-store"))
+
+
+async def password_in(request: Request) -> SecretStr | None:
+    """What a body holds as password: a form's or JSON's field `password`; None when there is none or it is empty.
+
+    Raises 400, 413, 415 and 422 for what is neither.
+    """
+    body = await _short_body(request)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not body and not kind:
+        return None
+    if kind not in (_FORM_TYPE, _JSON_TYPE):
+        taken = f"{_FORM_TYPE}, {_JSON_TYPE}"
+        raise Problem("unsupported-media-type", f"The body must be one of {taken}.", headers={"Accept": taken})
+    text = _json_password(body) if kind == _JSON_TYPE else _form_password(body)
+    return SecretStr(text) if text else None
+
+
+async def _short_body(request: Request) -> bytes:
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_PASSWORD_BYTES:
+            detail = f"The body may have at most {MAX_PASSWORD_BYTES:,} bytes."
+            raise Problem("too-large", detail, headers={"Connection": "close"})
+    return bytes(body)
+
+
+def _form_password(body: bytes) -> str:
+    return parse_qs(body.decode("utf-8", "replace")).get("password", [""])[-1]
+
+
+def _json_password(body: bytes) -> str:
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise Problem("malformed-body", "The body is not valid JSON.") from None
+    text = value.get("password", "") if isinstance(value, dict) else None
+    if not isinstance(text, str):
+        raise invalid("#/password", 'must be a text: {"password": "…"}')
+    return text
 
 
 def preview(request: Request, found: Preview) -> Response:

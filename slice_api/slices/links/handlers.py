@@ -3,10 +3,13 @@
 from datetime import datetime
 from typing import Any
 
+from pydantic import SecretStr
+
 from slice_api.chassis import Page, PageQuery, Principal, Taken, Tx, conflict, invalid, merged, new_id, random_text
 from slice_api.slices.links import store
 from slice_api.slices.links.lookup import find_link, over, started
 from slice_api.slices.links.schemas import (
+    Availability,
     Link,
     LinkChange,
     LinkCreated,
@@ -18,27 +21,40 @@ from slice_api.slices.links.schemas import (
     StoredLink,
     Visit,
 )
-from slice_api.slices.links.site import Site, as_shown, check_fit, short_url
+from slice_api.slices.links.site import Site, as_shown, check_fit, short_url, slug_faults
+from slice_api.slices.links.slugs import check_slug, normal_slug
 
 # What two links must have in common to do the same.
 _BEHAVIOUR = (
     "url", "starts_at", "expires_at", "max_visits", "redirect_status", "is_query_forwarded", "expired_url",
+    "rules",
 )  # fmt: skip
 
 
-def create_link(tx: Tx, new: NewLink, caller: Principal, site: Site, *, is_reusing: bool = False) -> tuple[Link, bool]:
+def create_link(
+    tx: Tx,
+    new: NewLink,
+    caller: Principal,
+    site: Site,
+    *,
+    password_hash: str | None = None,
+    is_reusing: bool = False,
+) -> tuple[Link, bool]:
     """The link and whether it is new; when reusing, an identical live one is given back instead of made again.
 
-    Raises 422 for what does not fit the site and 409 for a slug that is taken.
+    `password_hash` is that of the new link's password, which takes too long to be made here. Raises 422 for what does
+    not fit the site and 409 for a slug that is taken.
     """
-    check_fit(site, slug=new.slug, url=new.url, expired_url=new.expired_url)
-    known = _identical(tx, new) if is_reusing else None
+    _must_be_hashed(new.password, password_hash)
+    check_fit(site, slug=new.slug, url=new.url, expired_url=new.expired_url, rules=new.rules)
+    known = _identical(tx, new) if is_reusing and new.password is None else None
     if known is not None:
         return as_shown(known, site), False
     link = StoredLink(
-        **new.model_dump(exclude={"slug"}),
+        **new.model_dump(exclude={"slug", "password"}),
         id=new_id("link"),
         slug=new.slug or _free_slug(tx, site),
+        password_hash=password_hash,
         created_at=tx.now,
         updated_at=tx.now,
         created_by=caller.key_id,
@@ -56,11 +72,15 @@ def read_link(tx: Tx, slug: str, site: Site) -> Link:
     return as_shown(find_link(tx, slug), site)
 
 
-def update_link(tx: Tx, slug: str, change: LinkChange, site: Site) -> Link:
-    """The link after a merge patch; one that changes nothing leaves it as it is. Raises 404, 412 and 422."""
+def update_link(tx: Tx, slug: str, change: LinkChange, site: Site, password_hash: str | None = None) -> Link:
+    """The link after a merge patch; one that changes nothing leaves it as it is. Raises 404, 412 and 422.
+
+    `password_hash` is that of the new password.
+    """
+    _must_be_hashed(change.password, password_hash)
     link = find_link(tx, slug)
-    check_fit(site, url=change.url, expired_url=change.expired_url)
-    changed = tx.update(store.LINKS, link.slug, lambda held: _changed(held, change, tx.now))
+    check_fit(site, url=change.url, expired_url=change.expired_url, rules=change.rules or ())
+    changed = tx.update(store.LINKS, link.slug, lambda held: _changed(held, change, password_hash, tx.now))
     if changed is None or changed is link:
         return as_shown(link, site)
     tx.emit(LinkUpdated(link=as_shown(changed, site)), subject=link.slug)
@@ -78,17 +98,48 @@ def list_visits(tx: Tx, slug: str, page: PageQuery) -> Page[Visit]:
 
 
 def preview_link(tx: Tx, slug: str, base_url: str) -> Preview:
-    """Where a link leads; raises 404 and 410 when it leads nowhere now."""
+    """Where a link leads, unless it asks for a password; raises 404 and 410 when it leads nowhere now."""
     link = started(find_link(tx, slug), slug, tx.now)
     if store.state_of(link, tx.now) == "expired":
         raise over(link)
-    address = short_url(link.slug, base_url)
-    return Preview(slug=link.slug, short_url=address, url=link.url, title=link.title, created_at=link.created_at)
+    is_open = link.password_hash is None
+    others = dict.fromkeys(rule.url for rule in link.rules if rule.url != link.url)
+    return Preview(
+        slug=link.slug,
+        short_url=short_url(link.slug, base_url),
+        url=link.url if is_open else None,
+        other_urls=list(others) if is_open else [],
+        has_password=not is_open,
+        title=link.title,
+        created_at=link.created_at,
+    )
+
+
+def check_availability(tx: Tx, slug: str, site: Site) -> Availability:
+    """Whether a link can be made with this slug, and why not."""
+    fault = _slug_fault(tx, slug, site)
+    return Availability(slug=normal_slug(slug), is_available=fault is None, detail=fault)
+
+
+def _slug_fault(tx: Tx, slug: str, site: Site) -> str | None:
+    try:
+        kept = check_slug(slug)
+    except ValueError as error:
+        return str(error)
+    for problem in slug_faults(site, kept):
+        return problem.errors[0].detail if problem.errors else str(problem.detail)
+    return "is taken" if store.get_link(tx, kept) is not None else None
 
 
 def read_short_url(tx: Tx, slug: str, base_url: str) -> str:
     """The short URL of a link in whatever state: a QR code may be printed before it begins."""
     return short_url(find_link(tx, slug).slug, base_url)
+
+
+def _must_be_hashed(password: SecretStr | None, password_hash: str | None) -> None:
+    """No link is to be open because somebody forgot to hash its password."""
+    if (password is None) != (password_hash is None):
+        raise TypeError("a password must come with its hash, and a hash with its password")
 
 
 def _insert(tx: Tx, link: StoredLink) -> None:
@@ -99,11 +150,14 @@ def _insert(tx: Tx, link: StoredLink) -> None:
 
 
 def _identical(tx: Tx, new: NewLink) -> StoredLink | None:
-    """The oldest live link that does just what the new one would, under its slug if it names one."""
+    """The oldest live link that does just what the new one would, under its slug if it names one.
+
+    None that has a password: who asks for one without is not to be sent to a closed door.
+    """
     wanted = _behaviour(new)
     for link in store.with_url(tx, new.url):
-        has_slug = new.slug in (None, link.slug)
-        if has_slug and store.state_of(link, tx.now) != "expired" and _behaviour(link) == wanted:
+        is_open = link.password_hash is None and new.slug in (None, link.slug)
+        if is_open and store.state_of(link, tx.now) != "expired" and _behaviour(link) == wanted:
             return link
     return None
 
@@ -119,9 +173,11 @@ def _free_slug(tx: Tx, site: Site) -> str:
             return slug
 
 
-def _changed(link: StoredLink, change: LinkChange, now: datetime) -> StoredLink:
+def _changed(link: StoredLink, change: LinkChange, password_hash: str | None, now: datetime) -> StoredLink:
     """The link after the change, the same object when that changes nothing; raises 422 for an unsound whole."""
-    changed = merged(link, change)
+    changed = merged(link, _without_password(change))
+    if "password" in change.model_fields_set and password_hash != link.password_hash:
+        changed = changed.model_copy(update={"password_hash": password_hash})
     if changed is link:
         return link
     if changed.starts_at is not None and changed.expires_at is not None and changed.expires_at <= changed.starts_at:
@@ -130,3 +186,8 @@ def _changed(link: StoredLink, change: LinkChange, now: datetime) -> StoredLink:
             pointer, detail = ("#/starts_at", "must be before expires_at")
         raise invalid(pointer, detail)
     return changed.model_copy(update={"updated_at": now})
+
+
+def _without_password(change: LinkChange) -> LinkChange:
+    names = change.model_fields_set - {"password"}
+    return LinkChange.model_construct(names, **{name: getattr(change, name) for name in names})

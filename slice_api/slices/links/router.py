@@ -1,5 +1,6 @@
 """Short links over HTTP: under `/api/links` to keep them, at the root to follow them."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -8,6 +9,7 @@ from fastapi.responses import PlainTextResponse
 from slice_api.chassis import (
     BaseUrl,
     Caller,
+    ClientAddress,
     Db,
     Later,
     Now,
@@ -16,12 +18,15 @@ from slice_api.chassis import (
     Problem,
     ReservedSegments,
     Tag,
+    address_group,
     own_settings,
 )
 from slice_api.slices.links import answers, handlers
+from slice_api.slices.links.opening import open_door
+from slice_api.slices.links.passwords import Passwords
 from slice_api.slices.links.qr import ColorText, ErrorCorrection, Format, QrStyle, check_readable
 from slice_api.slices.links.redirects import follow
-from slice_api.slices.links.schemas import Link, LinkChange, LinkFilter, NewLink, Order, State, Visit
+from slice_api.slices.links.schemas import Availability, Link, LinkChange, LinkFilter, NewLink, Order, State, Visit
 from slice_api.slices.links.settings import LinksSettings
 from slice_api.slices.links.site import Site
 from slice_api.slices.links.visits import visits_batch
@@ -63,15 +68,25 @@ async def _qr_style(
 Here = Annotated[Site, Depends(_site)]
 Filter = Annotated[LinkFilter, Depends(_filter)]
 Style = Annotated[QrStyle, Depends(_qr_style)]
+Hashing = Annotated[Passwords, Depends(answers.passwords_of)]
 FindExisting = Annotated[bool, Query(description="Give back an identical live link, if there is one, instead.")]
 
 
 @router.post("", status_code=201, responses={200: {"model": Link, "description": "An identical link was there"}})
 async def create_link(
-    new: NewLink, response: Response, db: Db, caller: Caller, site: Here, find_existing: FindExisting = False
+    new: NewLink,
+    response: Response,
+    db: Db,
+    caller: Caller,
+    site: Here,
+    passwords: Hashing,
+    find_existing: FindExisting = False,
 ) -> Link:
     """Make a short link."""
-    link, is_new = await db.transact(handlers.create_link, new, caller, site, is_reusing=find_existing)
+    kept = await passwords.hash(new.password)
+    link, is_new = await db.transact(
+        handlers.create_link, new, caller, site, password_hash=kept, is_reusing=find_existing
+    )
     response.status_code = 201 if is_new else 200
     return link
 
@@ -89,10 +104,11 @@ async def read_link(slug: str, db: Db, site: Here) -> Link:
 
 
 @router.patch("/{slug}")
-async def update_link(slug: str, change: LinkChange, db: Db, later: Later, site: Here) -> Link:
+async def update_link(slug: str, change: LinkChange, db: Db, later: Later, site: Here, passwords: Hashing) -> Link:
     """Change a link; what is left out stays, null clears."""
+    kept = await passwords.hash(change.password)
     await later.flush()  # so that a new max_visits is held against every visit before it
-    return await db.transact(handlers.update_link, slug, change, site)
+    return await db.transact(handlers.update_link, slug, change, site, kept)
 
 
 @router.delete("/{slug}", status_code=204)
@@ -105,6 +121,15 @@ async def delete_link(slug: str, db: Db) -> None:
 async def list_visits(slug: str, db: Db, page: Paging) -> Page[Visit]:
     """List a link's visits, newest first."""
     return await db.transact(handlers.list_visits, slug, page)
+
+
+@router.get("/{slug}/availability")
+async def check_availability(slug: str, db: Db, site: Here) -> Availability:
+    """Tell whether a slug is free, and what is wrong with it otherwise.
+
+    The answer is 200 for every slug, also for one that no link may have.
+    """
+    return await db.transact(handlers.check_availability, slug, site)
 
 
 @root_router.get("/robots.txt", response_class=PlainTextResponse, responses=answers.ROBOTS)
@@ -130,13 +155,51 @@ async def draw_qr(slug: str, request: Request, db: Db, base_url: BaseUrl, style:
     return await answers.picture(request, text, style, max_age=options.qr_cache_seconds)
 
 
-@root_router.get("/{slug}", status_code=302, response_class=Response, responses=answers.REDIRECTS | answers.REFUSALS)
+@root_router.get(
+    "/{slug}",
+    status_code=302,
+    response_class=Response,
+    responses=answers.REDIRECTS | answers.DOORS | answers.REFUSALS,
+)
 async def follow_link(slug: str, request: Request, db: Db, later: Later, now: Now, options: Options) -> Response:
-    """Follow a link: a GET is a visit, a HEAD is none."""
+    """Follow a link: a GET is a visit, a HEAD is none. One that has a password asks for it first."""
     try:
         found = await follow(db, slug, answers.visitor_of(request), now, options)
     except Problem as problem:
-        return answers.refusal(request, problem)
+        return answers.refusal(request, problem, options.schemes)
     if found.arrival is not None:
         later.add(visits_batch(options.keep_visits), found.arrival)
     return answers.redirect(found)
+
+
+@root_router.post(
+    "/{slug}",
+    status_code=303,
+    response_class=Response,
+    responses=answers.OPENINGS | answers.REFUSALS,
+    openapi_extra=answers.PASSWORD_BODY,
+    max_body_size=answers.MAX_PASSWORD_BYTES,
+)
+async def open_link(
+    slug: str,
+    request: Request,
+    db: Db,
+    later: Later,
+    now: Now,
+    options: Options,
+    passwords: Hashing,
+    client: ClientAddress,
+) -> Response:
+    """Follow a link that has a password: with the right one this is a visit.
+
+    After too many wrong ones from one address it is shut to that for a while, whatever the password.
+    """
+    read, address, most = partial(answers.password_in, request), address_group(client), options.password_tries
+    try:
+        opened_by = await open_door(db, slug, read, address=address, passwords=passwords, most_tries=most)
+        found = await follow(db, slug, answers.visitor_of(request), now, options, opened_by)
+    except Problem as problem:
+        return answers.refusal(request, problem, options.schemes)
+    if found.arrival is not None:
+        later.add(visits_batch(options.keep_visits), found.arrival)
+    return answers.redirect_after_form(found)

@@ -2,14 +2,25 @@
 
 from datetime import datetime
 from hashlib import blake2b
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from slice_api.chassis import Change, Event, Integer, Schema, Tags, Time
+from slice_api.slices.links.languages import check_language
 from slice_api.slices.links.slugs import MAX_LENGTH, check_slug
 from slice_api.slices.links.urls import check_url
 
+Device = Literal["android", "ios", "desktop", "mobile", "bot"]
 RedirectStatus = Literal[301, 302, 307, 308]
 State = Literal["active", "upcoming", "expired"]
 Order = Literal[
@@ -23,10 +34,74 @@ Slug = Annotated[
     AfterValidator(check_slug),
     Field(json_schema_extra={"minLength": 1, "maxLength": MAX_LENGTH}),
 ]
+Language = Annotated[str, Field(max_length=71), AfterValidator(check_language)]
+QueryName = Annotated[str, Field(min_length=1, max_length=100)]
+QueryValue = Annotated[str, Field(max_length=500)]
+Password = Annotated[SecretStr, Field(min_length=1, max_length=200)]
 
 
 def _checked_url(value: str | None) -> str | None:
     return None if value is None else check_url(value)
+
+
+def _is_none(value: Any) -> bool:
+    return value is None
+
+
+class RuleConditions(Schema):
+    """What must hold for a rule: everything that is given, and at least one thing."""
+
+    device: Device | None = Field(default=None, exclude_if=_is_none, examples=["ios"])
+    """What the visitor uses: `mobile` is every phone and tablet, `bot` a crawler, a link preview or a prefetch."""
+    language: Language | None = Field(default=None, exclude_if=_is_none, examples=["de"])
+    """What the visitor wants to read most: `de` covers `de-AT` too, `de-AT` only itself."""
+    query: Annotated[dict[QueryName, QueryValue], Field(min_length=1, max_length=10)] | None = Field(
+        default=None, exclude_if=_is_none, examples=[{"source": "flyer"}]
+    )
+    """What the visitor's query must hold, decoded: every one of these names with its value."""
+    after: Time | None = Field(default=None, exclude_if=_is_none, examples=["2026-01-01T00:00:00Z"])
+    """From when on it holds."""
+    before: Time | None = Field(default=None, exclude_if=_is_none, examples=["2027-01-01T00:00:00Z"])
+    """Until when it holds; not at that moment any more."""
+
+    @field_validator("before")
+    @classmethod
+    def _must_end_after_it_begins(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
+        begin = info.data.get("after")
+        if value is not None and begin is not None and value <= begin:
+            raise ValueError("must be after the time in after")
+        return value
+
+    @model_validator(mode="after")
+    def _must_ask_something(self) -> "RuleConditions":
+        if all(value is None for _, value in self):
+            raise ValueError(f"must hold at least one of {', '.join(type(self).model_fields)}")
+        return self
+
+
+class Rule(Schema):
+    """Another target for some visitors."""
+
+    when: RuleConditions
+    """Whom it is for."""
+    url: Url = Field(examples=["https://apps.example.com/guide"])
+    """Where they go, under the same rules as the link's own `url`."""
+
+
+class NewRule(Rule):
+    """A rule as it comes in."""
+
+    _check_url = field_validator("url")(check_url)
+
+
+def _as_rule(value: Any) -> Any:
+    """Hold a rule against all that is asked of a new one, every fault at its place; what is kept is only a rule."""
+    return dict(value if isinstance(value, Rule) else NewRule.model_validate(value))
+
+
+_AT_MOST_20 = Field(max_length=20, examples=[[{"when": {"device": "ios"}, "url": "https://apps.example.com/guide"}]])
+Rules = Annotated[list[Rule], _AT_MOST_20]
+NewRules = Annotated[list[Annotated[Rule, BeforeValidator(_as_rule)]], _AT_MOST_20]
 
 
 class LinkFields(Schema):
@@ -52,10 +127,17 @@ class LinkFields(Schema):
     """Whether the visitor's query is merged into the target's; for a name in both the visitor's value wins."""
     expired_url: Url | None = Field(default=None, examples=["https://example.org/sold-out"])
     """Where visitors go instead of the 410 page."""
+    rules: Rules = Field(default=[])
+    """Other targets for some visitors: the first one that fits decides, and where none does, `url`."""
 
 
 class NewLink(LinkFields):
     """A link to be made."""
+
+    rules: NewRules = Field(default=[])
+    """Other targets for some visitors: the first one that fits decides, and where none does, `url`."""
+    password: Password | None = Field(default=None, examples=[None])
+    """What visitors must know to follow it; kept as a hash and never given back."""
 
     slug: Slug | None = Field(default=None, examples=["guide"])
     """Its name in the short URL: letters and digits of any script, emoji, `-` and `_`; null: one is made up."""
@@ -73,6 +155,11 @@ class NewLink(LinkFields):
 
 class LinkChange(Change, LinkFields):
     """What to change of a link: what is left out stays, null clears."""
+
+    rules: NewRules = Field(default=[])
+    """Other targets for some visitors, in place of all that there were; null: none."""
+    password: Password | None = Field(default=None, examples=[None])
+    """What visitors must know to follow it from now on; null: nothing."""
 
     _check_urls = field_validator("url", "expired_url")(_checked_url)
 
@@ -103,6 +190,8 @@ class Link(LinkRecord):
 
     short_url: str = Field(examples=["https://s.example.org/guide"])
     """The address to hand out."""
+    has_password: bool
+    """Whether visitors are asked for a password."""
 
 
 class StoredLink(LinkRecord):
@@ -110,6 +199,8 @@ class StoredLink(LinkRecord):
 
     id: str
     """Tells it from another link that had the same slug before or has it after."""
+    password_hash: str | None = None
+    """What the password is held against; it goes nowhere."""
 
     @property
     def url_digest(self) -> str:
@@ -124,6 +215,17 @@ class StoredLink(LinkRecord):
 
 def url_digest(url: str) -> str:
     return blake2b(url.encode(), digest_size=16).hexdigest()
+
+
+class PasswordTries(Schema):
+    """The wrong passwords that one address has sent to one link."""
+
+    id: str
+    """A hash of both, from which neither can be read."""
+    times: list[Time]
+    """When each was sent, oldest first."""
+    expires_at: Time
+    """When the newest is forgotten."""
 
 
 class LinkFilter(Schema):
@@ -142,12 +244,27 @@ class Preview(Schema):
     """Its name in the short URL."""
     short_url: str = Field(examples=["https://s.example.org/guide"])
     """The short URL."""
-    url: str = Field(examples=["https://example.org/guide?lang=en"])
-    """Where it leads."""
+    url: str | None = Field(examples=["https://example.org/guide?lang=en"])
+    """Where it leads; null when one must know a password to be told."""
+    other_urls: list[str] = Field(examples=[["https://apps.example.com/guide"]])
+    """Where it leads besides, by device, language, query or time."""
+    has_password: bool
+    """Whether it asks for a password."""
     title: str | None = Field(examples=["The guide"])
     """What it is called."""
     created_at: Time
     """When it was made."""
+
+
+class Availability(Schema):
+    """Whether a slug is free."""
+
+    slug: str = Field(examples=["guide"])
+    """The slug as it would be kept (NFC)."""
+    is_available: bool = Field(examples=[False])
+    """Whether a link can be made that has it."""
+    detail: str | None = Field(examples=["is taken"])
+    """Why not; null when it is free."""
 
 
 class Arrival(NamedTuple):
@@ -162,6 +279,8 @@ class Arrival(NamedTuple):
     is_prefetch: bool
     is_reserved: bool = False
     """Whether it stands in `visit_count` already, since it was held against `max_visits`."""
+    rule: int | None = None
+    """Which rule of the link chose the target."""
 
 
 class Visit(Schema):

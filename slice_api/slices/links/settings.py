@@ -35,4 +35,10 @@ class LinksSettings(SliceSettings):
         default=60, ge=0, description="How long browsers may keep a 301 or 308; visits in that time are not counted."
     )
     qr_cache_seconds: int = Field(default=86_400, ge=0, description="How long browsers may keep a QR code.")
+    password_tries: int = Field(
+        default=10,
+        ge=1,
+        le=1000,
+        description="How many wrong passwords a link takes from one address in 15 minutes.",
+    )
     crawlable: bool = Field(default=False, description="Whether robots.txt lets search engines follow short links.")

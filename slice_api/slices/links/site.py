@@ -1,12 +1,14 @@
 """The service as links must know it: under which address they are, which names and schemes they may have."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from urllib.parse import quote
 
 from slice_api.chassis import Problem, invalid
-from slice_api.slices.links.schemas import Link, StoredLink
+from slice_api.slices.links.schemas import Link, Rule, StoredLink
 from slice_api.slices.links.urls import WEB_SCHEMES, leads_back, scheme_of
+
+_INNER = frozenset({"id", "password_hash"})
 
 
 class Site(NamedTuple):
@@ -28,24 +30,34 @@ def short_url(slug: str, base_url: str) -> str:
 
 
 def as_shown(link: StoredLink, site: Site) -> Link:
-    """What goes out of a link: without the inner id, with its address. What is stored was checked when it came in."""
-    fields = {name: value for name, value in link if name != "id"}
-    return Link.model_construct(short_url=short_url(link.slug, site.base_url), **fields)
+    """What goes out of a link: no inner id, no hash, but its address. What is stored was checked when it came in."""
+    fields = {name: value for name, value in link if name not in _INNER}
+    address = short_url(link.slug, site.base_url)
+    return Link.model_construct(short_url=address, has_password=link.password_hash is not None, **fields)
 
 
-def check_fit(site: Site, *, slug: str | None = None, url: str | None = None, expired_url: str | None = None) -> None:
+def check_fit(
+    site: Site,
+    *,
+    slug: str | None = None,
+    url: str | None = None,
+    expired_url: str | None = None,
+    rules: Sequence[Rule] = (),
+) -> None:
     """Raise 422 with every fault that only this service can know of; what is None is not looked at."""
+    urls = {"#/url": url, "#/expired_url": expired_url}
+    urls |= {f"#/rules/{index}/url": rule.url for index, rule in enumerate(rules)}
     problems = [
-        *_slug_faults(site, slug),
-        *_url_faults(site, "#/url", url),
-        *_url_faults(site, "#/expired_url", expired_url),
+        *slug_faults(site, slug),
+        *(problem for pointer, each in urls.items() for problem in _url_faults(site, pointer, each)),
     ]
     if problems:
         errors = [fault for problem in problems for fault in problem.errors or ()]
         raise Problem("invalid", "; ".join(str(problem.detail) for problem in problems), errors=errors)
 
 
-def _slug_faults(site: Site, slug: str | None) -> Iterator[Problem]:
+def slug_faults(site: Site, slug: str | None) -> Iterator[Problem]:
+    """What is wrong with a slug that would be one anywhere else."""
     if slug in site.reserved:
         yield invalid("#/slug", f"is reserved: /{slug} belongs to another part of this service")
 

@@ -1,4 +1,4 @@
-"""Links by slug, and the visits of each."""
+"""Links by slug, the visits of each, and the wrong passwords sent to some."""
 
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from slice_api.chassis import (
     is_missing,
     matches,
 )
-from slice_api.slices.links.schemas import LinkFilter, State, StoredLink, Visit, url_digest
+from slice_api.slices.links.schemas import LinkFilter, PasswordTries, State, StoredLink, Visit, url_digest
 from slice_api.slices.links.slugs import normal_slug
 
 LINKS = Collection(
@@ -36,6 +36,7 @@ LINKS = Collection(
     ),
     search=("slug", "url", "title"),
 )
+TRIES = Collection("links_password_tries", PasswordTries, expires="expires_at")
 VISITS = Log("links_visits", Visit)
 """One partition for each slug."""
 

@@ -69,4 +69,5 @@ def as_visit(arrival: Arrival) -> Visit:
         device=agent.device,
         language=preferred_language(arrival.accept_language),
         is_bot=agent.is_bot or arrival.is_prefetch,
+        rule=arrival.rule,
     )

@@ -9,6 +9,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from slice_api.slices.links import passwords
+
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 BROWSER_ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
@@ -63,3 +65,9 @@ async def ask_raw(
 def raw_get(app: FastAPI) -> RawGet:
     """`ask_raw` of the app."""
     return partial(ask_raw, app)
+
+
+@pytest.fixture
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets passwords be hashed at once; whoever keeps them for real waits a quarter of a second."""
+    monkeypatch.setattr(passwords, "COST", passwords.Cost(1, 1, 1))

@@ -1,12 +1,13 @@
-"""POST /api/links: every field, every rule, and the race for one slug."""
+"""POST /api/links: every field and every rule; and whether a slug is free."""
 
-import asyncio
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
+from slice_api.slices.links.slugs import normal_slug
 from tests.conftest import ClientWith
 from tests.support import has_slice, make_app
 
@@ -30,7 +31,7 @@ async def test_a_link_is_made_with_all_its_fields(client: httpx.AsyncClient) -> 
     assert link == {
         "url": "https://example.org/a?b=c#d", "slug": "guide", "short_url": "http://slice.test/guide",
         "title": None, "note": None, "tags": [], "starts_at": None, "expires_at": None, "max_visits": None,
-        "redirect_status": 302, "is_query_forwarded": False, "expired_url": None,
+        "redirect_status": 302, "is_query_forwarded": False, "expired_url": None, "rules": [], "has_password": False,
         "visit_count": 0, "bot_visit_count": 0, "last_visited_at": None,
         "created_at": "2026-01-31T09:00:00Z", "updated_at": "2026-01-31T09:00:00Z",
     }  # fmt: skip
@@ -49,14 +50,6 @@ async def test_a_taken_slug_is_a_conflict(client: httpx.AsyncClient, make_link: 
     assert answer.status_code == 409
     assert answer.json()["type"] == "/problems/conflict"
     assert "guide" in answer.json()["detail"]
-
-
-async def test_one_of_a_hundred_creates_of_a_slug_wins(client: httpx.AsyncClient) -> None:
-    bodies = [{"url": f"https://example.org/{number}", "slug": "guide"} for number in range(100)]
-    answers = await asyncio.gather(*(client.post("/api/links", json=body) for body in bodies))
-    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 99
-    winner = next(answer for answer in answers if answer.status_code == 201)
-    assert (await client.get("/api/links/guide")).json() == winner.json()
 
 
 async def test_slugs_are_case_sensitive(client: httpx.AsyncClient, make_link: MakeLink) -> None:
@@ -234,7 +227,8 @@ async def test_find_existing_gives_an_identical_live_link_back(client: httpx.Asy
 
 @pytest.mark.parametrize(
     "other",
-    [{"url": "https://example.org/x"}, {"tags": ["a"]}, {"max_visits": 4}, {"expires_at": None},
+    [{"url": "https://example.org/x"}, {"tags": ["a"]},
+     {"rules": [{"when": {"device": "ios"}, "url": "https://x.org/"}]}, {"max_visits": 4}, {"expires_at": None},
      {"redirect_status": 301},
      {"starts_at": "2026-01-01T00:00:00Z"}, {"is_query_forwarded": True}, {"expired_url": "https://x.org/"},
      {"slug": "own"}],
@@ -265,6 +259,44 @@ async def test_find_existing_gives_the_oldest_and_the_named(
     url = "https://example.org/"
     assert (await client.post("/api/links?find_existing=1", json={"url": url})).json()["slug"] == "zz"
     assert (await client.post("/api/links?find_existing=1", json={"url": url, "slug": "aa"})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("slug", "part"),
+    [
+        ("api", "reserved"), ("robots.txt", "reserved"), ("a b", "letters"), ("a.b", "'.'"), ("x" * 65, "64"),
+        ("a\u200db", "letters"), ("taken", "is taken"), ("cafe\u0301", "is taken"),
+    ],
+)  # fmt: skip
+async def test_a_slug_that_is_not_free_is_told_with_the_reason(
+    slug: str, part: str, client: httpx.AsyncClient, make_link: MakeLink
+) -> None:
+    await make_link(slug="taken")
+    await make_link(slug="caf\u00e9", expires_at="2026-01-31T09:00:00Z")
+    answer = await client.get(f"/api/links/{quote(slug)}/availability")
+    found = answer.json()
+    assert (answer.status_code, found.keys()) == (200, {"slug", "is_available", "detail"})
+    assert (found["slug"], found["is_available"]) == (normal_slug(slug), False)
+    assert part in found["detail"]
+    made = await client.post("/api/links", json={"url": "https://example.org/", "slug": slug})
+    assert made.status_code in (409, 422)
+
+
+@pytest.mark.parametrize("slug", ["taken2", "Taken", "cafe\u0301", "👩‍💻", "a" * 64])
+async def test_a_slug_that_is_free_is_told_in_its_normal_form_and_can_be_had(
+    slug: str, client: httpx.AsyncClient, make_link: MakeLink
+) -> None:
+    await make_link(slug="taken")
+    found = (await client.get(f"/api/links/{quote(slug)}/availability")).json()
+    assert found == {"slug": normal_slug(slug), "is_available": True, "detail": None}
+    assert (await make_link(slug=slug))["slug"] == found["slug"]
+
+
+async def test_who_may_read_links_may_ask_for_a_slug(client_with: ClientWith, anonymous: httpx.AsyncClient) -> None:
+    assert (await anonymous.get("/api/links/guide/availability")).status_code == 401
+    async with client_with("links:read") as reader, client_with("links:write") as writer:
+        assert (await reader.get("/api/links/guide/availability")).status_code == 200
+        assert (await writer.get("/api/links/guide/availability")).status_code == 403
 
 
 async def test_scopes_are_needed(client_with: ClientWith, anonymous: httpx.AsyncClient) -> None:

@@ -1,6 +1,7 @@
 """GET /{slug}+ and GET /{slug}/qr."""
 
 import io
+import threading
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from slice_api.slices.links import answers
 from slice_api.slices.links.colors import NAMES, contrast, parse_color
 from slice_api.slices.links.qr import QrStyle, draw_qr
 
@@ -27,7 +29,38 @@ async def test_a_preview_shows_where_a_link_leads(make_link: MakeLink, visitor: 
         assert "31 January 2026" in page.text
     data = await visitor.get("/guide+", headers={"Accept": "application/json"})
     assert data.headers["content-type"] == "application/json"
-    assert data.json() == {name: link[name] for name in ("slug", "short_url", "url", "title", "created_at")}
+    same = ("slug", "short_url", "url", "title", "created_at", "has_password")
+    assert data.json() == {"other_urls": [], **{name: link[name] for name in same}}
+
+
+async def test_a_preview_shows_where_else_rules_may_lead(make_link: MakeLink, visitor: httpx.AsyncClient) -> None:
+    urls = ["https://x.org/<ios>", "https://x.org/de", "https://x.org/<ios>", "https://x.org/"]
+    rules = [{"when": {"device": "ios"}, "url": url} for url in urls]
+    await make_link("https://x.org/", slug="guide", rules=rules)
+    data = (await visitor.get("/guide+", headers={"Accept": "application/json"})).json()
+    assert (data["url"], data["other_urls"]) == ("https://x.org/", ["https://x.org/<ios>", "https://x.org/de"])
+    page = (await visitor.get("/guide+")).text
+    assert "it may also lead to" in page
+    assert page.count('href="https://x.org/&lt;ios&gt;"') == 1
+    assert page.index("https://x.org/de") > page.index("it may also lead to") > page.index('href="https://x.org/"')
+    await make_link("https://x.org/", slug="plain")
+    assert "also lead" not in (await visitor.get("/plain+")).text
+
+
+async def test_a_preview_of_a_link_with_a_password_tells_no_url(
+    make_link: MakeLink, visitor: httpx.AsyncClient, quick_passwords: None
+) -> None:
+    rules = [{"when": {"device": "ios"}, "url": "https://secret.example/ios"}]
+    link = await make_link("https://secret.example/", slug="guide", title="It", password="x", rules=rules)
+    data = await visitor.get("/guide+", headers={"Accept": "application/json"})
+    assert data.json() == {
+        "slug": "guide", "short_url": link["short_url"], "url": None, "other_urls": [], "has_password": True,
+        "title": "It", "created_at": link["created_at"],
+    }  # fmt: skip
+    page = await visitor.get("/guide+")
+    assert page.status_code == 200
+    assert "secret" not in page.text
+    assert "know its password" in page.text
 
 
 async def test_a_preview_of_what_cannot_be_followed_tells_nothing(
@@ -122,6 +155,22 @@ def test_every_pair_of_colours_that_passes_can_be_read(dark: str, light: str) ->
         return
     style = QrStyle(format="png", size=200, color=dark, background=light)
     assert _read(draw_qr("https://s.example.org/x", style)) == "https://s.example.org/x"
+
+
+async def test_a_code_is_drawn_off_the_event_loop(
+    make_link: MakeLink, visitor: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+
+    def draw(text: str, style: QrStyle) -> bytes:
+        threads.append(threading.get_ident())
+        return draw_qr(text, style)
+
+    monkeypatch.setattr(answers, "draw_qr", draw)
+    await make_link(slug="guide")
+    assert (await visitor.get("/guide/qr")).status_code == 200
+    assert threads != []
+    assert threading.get_ident() not in threads
 
 
 async def test_a_client_that_has_the_code_gets_no_body(make_link: MakeLink, visitor: httpx.AsyncClient) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from slice_api.slices.links import visitors, visits
 from slice_api.slices.links.store import LINKS
 from slice_api.slices.links.visitors import parse_agent, preferred_language, referrer_host
 from tests.conftest import Settle
@@ -71,6 +72,25 @@ async def test_the_redirect_answers_before_the_visit_is_stored(
     await settle()
     link = (await client.get("/api/links/guide")).json()
     assert (link["visit_count"], link["last_visited_at"]) == (1, "2026-01-31T09:00:00Z")
+
+
+async def test_user_agents_are_parsed_when_visits_are_noted_and_not_before(
+    make_link: MakeLink, visitor: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, settle: Settle
+) -> None:
+    parsed: list[str] = []
+
+    def parse(user_agent: str) -> visitors.Agent:
+        parsed.append(user_agent)
+        return parse_agent(user_agent)
+
+    monkeypatch.setattr(visitors, "parse_agent", parse)
+    monkeypatch.setattr(visits, "parse_agent", parse)
+    rules = [{"when": {"device": device}, "url": "https://x.org/"} for device in ("android", "ios", "mobile")]
+    await make_link(slug="guide", rules=rules)
+    assert (await visitor.get("/guide")).status_code == 302
+    assert parsed == []
+    await settle()
+    assert parsed == [FIREFOX]
 
 
 async def test_a_clean_stop_loses_no_visit() -> None:
