@@ -1,9 +1,11 @@
 """The app: settings, logging, storage, discovery and the layer around it; the rest is the chassis and the slices."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 
 from slice_api import __version__
 from slice_api.chassis.assembly import Chassis, lifespan, mount_slices
@@ -18,6 +20,13 @@ from slice_api.chassis.web_files import page_names, read_web_files
 from slice_api.settings import Settings
 
 WEB_FOLDER = Path(__file__).parent.parent / "web"
+
+
+def _telemetry() -> TelemetryConfig:
+    """OpenTelemetry as FastAPI has it; where its SDK is not installed nobody can listen, and no request asks who does."""
+    if find_spec("opentelemetry.sdk") is None:
+        return {"tracing": False, "metrics": False, "logs": False}
+    return {"operation_spans": False}
 
 
 def create_app(
@@ -46,7 +55,7 @@ def create_app(
         openapi_url=None,
         redirect_slashes=False,
         generate_unique_id_function=operation_id,
-        telemetry={"operation_spans": False},
+        telemetry=_telemetry(),
     )
     app.state.chassis = chassis
     mount_slices(app, chassis)
