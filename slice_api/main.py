@@ -23,7 +23,7 @@ WEB_FOLDER = Path(__file__).parent.parent / "web"
 
 
 def _telemetry() -> TelemetryConfig:
-    """OpenTelemetry as FastAPI has it; where its SDK is not installed nobody can listen, and no request asks who does."""
+    """OpenTelemetry as FastAPI has it; without its SDK nobody can listen, and no request need ask who does."""
     if find_spec("opentelemetry.sdk") is None:
         return {"tracing": False, "metrics": False, "logs": False}
     return {"operation_spans": False}
