@@ -24,7 +24,7 @@ from slice_api.chassis.exchange import Principal
 from slice_api.chassis.ids import new_id, random_text
 from slice_api.chassis.jobs import every
 from slice_api.chassis.notices import NOTICE_CSP, notice_page
-from slice_api.chassis.policies import public, requires
+from slice_api.chassis.policies import public, reads_stream, requires
 from slice_api.chassis.problems import (
     Fault,
     Problem,
@@ -128,6 +128,7 @@ __all__ = [
     "own_settings",
     "public",
     "random_text",
+    "reads_stream",
     "requires",
     "unauthenticated",
     "unavailable",

@@ -26,7 +26,7 @@ from slice_api.chassis.logs import Logger
 from slice_api.chassis.metrics import Metrics
 from slice_api.chassis.outbox import PARKED, POSITIONS, Outbox, trim_events
 from slice_api.chassis.plans import prepared
-from slice_api.chassis.policies import Target, scope_of
+from slice_api.chassis.policies import Target, is_reading_stream, scope_of
 from slice_api.chassis.rate_limits import RateLimiter
 from slice_api.chassis.report import Cards
 from slice_api.chassis.sessions import SESSIONS
@@ -196,8 +196,10 @@ def _file_routes(app: FastAPI, chassis: Chassis, each: Slice, included: Any, *, 
                 scope=scope_of(context.endpoint, each.name, method, is_root=is_root),
                 is_json=is_api_route and _answers_json(context) and path.startswith("/api"),
                 takes_json=is_api_route and _reads_json(context),
+                takes_stream=is_reading_stream(context.endpoint),
+                # What a route says of itself alone is more telling than what a setting says of them all.
                 max_body_bytes=next(
-                    each for each in (own_limit, limit, chassis.settings.max_body_bytes) if each is not None
+                    each for each in (limit, own_limit, chassis.settings.max_body_bytes) if each is not None
                 ),
                 rate=rate,
                 has_secret_path=not _SECRET_PARAMETERS.isdisjoint(context.param_convertors),

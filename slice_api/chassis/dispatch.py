@@ -3,7 +3,8 @@
 FastAPI asks every included router in turn, and the chosen one twice. This one route stands first, always matches, and
 answers from a table: whole static paths, then patterns by first segment (two under `/api`). The table is filled from
 `fastapi.routing.iter_route_contexts`, so the routes themselves, the OpenAPI document, dependency overrides and
-`url_path_for` stay FastAPI's own. Where both fit, a static path wins over a pattern.
+`url_path_for` stay FastAPI's own. Where both fit, a static path wins over a pattern, with every method: `export` beside
+`{id}` is no object, whatever is asked of it.
 """
 
 import re
@@ -94,7 +95,8 @@ class RouteTable(BaseRoute):
         place = self._static.get(path)
         if place is not None:
             yield place, {}
-        is_named = place is not None
+            return
+        is_named = False
         for place, path_params in self._matching(self._patterns.get(segment_of(path), ()), path):
             is_named = True
             yield place, path_params

@@ -48,7 +48,8 @@ async def admit(target: Target, exchange: Exchange, scope: Scope, receive: Recei
     _note_conditions(exchange, scope, headers)
     if exchange.chassis.closing.is_set() and scope["method"] not in ("GET", "HEAD"):
         raise unavailable("The service is shutting down.")
-    if scope["method"] == "POST" and b"idempotency-key" in headers and target.path.startswith("/api"):
+    may_be_repeated = scope["method"] == "POST" and target.path.startswith("/api") and not target.takes_stream
+    if may_be_repeated and b"idempotency-key" in headers:
         await run_once(headers[b"idempotency-key"].decode("latin-1"), target, exchange, scope, receive, send)
         return
     await target.app(scope, receive, send)

@@ -26,6 +26,7 @@ _IDEMPOTENCY = {
     "description": "Makes a repeated request harmless: the first answer is given again for 24 hours.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
+_NOT_NEEDED = {"description": "Not looked at here: a repeated request does no harm by itself."}
 _IF_MATCH = {
     "name": "If-Match",
     "in": "header",
@@ -47,8 +48,8 @@ def _statuses(target: Target) -> list[int]:
         412: target.method in ("PUT", "PATCH", "DELETE"),
         429: target.rate is not None,
         400: True,
-        413: target.takes_json,
-        415: target.takes_json,
+        413: target.takes_json or target.takes_stream,
+        415: target.takes_json or target.takes_stream,
         422: True,
         500: True,
         503: True,
@@ -72,7 +73,8 @@ def _improve_operation(operation: dict[str, Any], target: Target, schemas: Mappi
         operation["x-required-scope"] = target.scope
     if target.path.startswith("/api") and not target.is_public:
         parameters = operation.setdefault("parameters", [])
-        parameters += [_IDEMPOTENCY] if target.method == "POST" else []
+        if target.method == "POST":
+            parameters.append({**_IDEMPOTENCY, **(_NOT_NEEDED if target.takes_stream else {})})
         parameters += [_IF_MATCH] if target.method in ("PUT", "PATCH", "DELETE") else []
     _add_examples(operation, schemas)
     content = operation.get("requestBody", {}).get("content", {})

@@ -10,6 +10,7 @@ PUBLIC = None
 ANY_KEY = ""
 
 _MARK = "__slice_scope__"
+_STREAM_MARK = "__slice_reads_stream__"
 
 
 def public(endpoint: F) -> F:
@@ -26,6 +27,21 @@ def requires(scope: str = ANY_KEY) -> Callable[[F], F]:
         return endpoint
 
     return mark
+
+
+def reads_stream(endpoint: F) -> F:
+    """Mark a route that reads its body while that comes in, however long it is: nothing may hold it as a whole.
+
+    An Idempotency-Key is not looked at, since telling one body from another would need that: the route itself must do
+    no harm when it is sent the same twice.
+    """
+    setattr(endpoint, _STREAM_MARK, True)
+    return endpoint
+
+
+def is_reading_stream(endpoint: Any) -> bool:
+    """Whether the route reads its body while that comes in."""
+    return bool(getattr(endpoint, _STREAM_MARK, False))
 
 
 def scope_of(endpoint: Any, slice_name: str, method: str, *, is_root: bool) -> str | None:
@@ -57,6 +73,8 @@ class Target:
     """Whether it answers with JSON, so that an Accept header can exclude it."""
     takes_json: bool
     """Whether it reads a JSON body."""
+    takes_stream: bool
+    """Whether it reads its body while that comes in."""
     max_body_bytes: int
     rate: tuple[int, int] | None
     """Requests per seconds, or None for no limit."""

@@ -71,6 +71,8 @@ TARGETS = (
     "//api/shapes",
     "/a/b/c",
 )
+ALONE = ("/api/shapes/export",)
+"""Paths that FastAPI takes for an object of that name where they lack a method."""
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +115,7 @@ def _headers_that_stay(expected: httpx.Response) -> dict[str, str]:
 async def test_answers_are_those_of_plain_fastapi(
     ours: httpx.AsyncClient, theirs: httpx.AsyncClient, target: str
 ) -> None:
-    for method in METHODS:
+    for method in METHODS if target not in ALONE else ("GET",):
         answer, expected = await ours.request(method, target), await theirs.request(method, target)
         assert (method, answer.status_code) == (method, expected.status_code)
         if expected.status_code < 400:
@@ -143,6 +145,7 @@ async def test_head_is_answered_wherever_get_is_with_the_same_head(ours: httpx.A
 
 ALLOWED = {
     "/api/shapes": "GET, HEAD, OPTIONS, POST",
+    "/api/shapes/export": "GET, HEAD, OPTIONS",
     "/api/shapes/square": "DELETE, GET, HEAD, OPTIONS, PUT",
     "/api/shapes/square/any": "GET, HEAD, OPTIONS, PATCH, POST",
     "/walls/east/paint": "OPTIONS, POST",

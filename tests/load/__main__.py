@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import uvloop
 
-from tests.load import links, many_slices, storage
+from tests.load import link_transfer, links, many_slices, storage
 
 CASES: Mapping[str, Callable[[], Awaitable[Sequence[bool]]]] = {
+    "link-transfer": link_transfer.run,
     "links": links.run,
     "slices": many_slices.run,
     "storage": storage.run,

@@ -69,6 +69,14 @@ class Database:
         """The same storage, for another asker."""
         return Database(self._storage, self._note_events, origin)
 
+    def afresh(self) -> "Database":
+        """The same storage for the same asker, with nothing remembered of what was met before.
+
+        For requests of many transactions: an answer shows none of their documents.
+        """
+        asker = self._origin or Origin()
+        return self.on_behalf_of(Origin(by=asker.by, request_id=asker.request_id))
+
     async def transact(self, fn: Callable[Concatenate[Tx, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run `fn(tx, …)` as one transaction and give back what it gives; what it raises takes everything back.
 

@@ -53,7 +53,7 @@ def create_link(
     link = StoredLink(
         **new.model_dump(exclude={"slug", "password"}),
         id=new_id("link"),
-        slug=new.slug or _free_slug(tx, site),
+        slug=new.slug or free_slug(tx, site),
         password_hash=password_hash,
         created_at=tx.now,
         updated_at=tx.now,
@@ -166,7 +166,8 @@ def _behaviour(link: NewLink | StoredLink) -> list[Any]:
     return [sorted(link.tags), *(getattr(link, name) for name in _BEHAVIOUR)]
 
 
-def _free_slug(tx: Tx, site: Site) -> str:
+def free_slug(tx: Tx, site: Site) -> str:
+    """A slug that is made up, and that nobody has."""
     while True:
         slug = random_text(site.slug_length)
         if slug not in site.reserved and store.get_link(tx, slug) is None:

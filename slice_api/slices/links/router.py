@@ -20,13 +20,25 @@ from slice_api.chassis import (
     Tag,
     address_group,
     own_settings,
+    reads_stream,
 )
-from slice_api.slices.links import answers, handlers
+from slice_api.slices.links import answers, files, handlers, imports
 from slice_api.slices.links.opening import open_door
 from slice_api.slices.links.passwords import Passwords
 from slice_api.slices.links.qr import ColorText, ErrorCorrection, Format, QrStyle, check_readable
+from slice_api.slices.links.records import FileFormat
 from slice_api.slices.links.redirects import follow
-from slice_api.slices.links.schemas import Availability, Link, LinkChange, LinkFilter, NewLink, Order, State, Visit
+from slice_api.slices.links.schemas import (
+    Availability,
+    ImportReport,
+    Link,
+    LinkChange,
+    LinkFilter,
+    NewLink,
+    Order,
+    State,
+    Visit,
+)
 from slice_api.slices.links.settings import LinksSettings
 from slice_api.slices.links.site import Site
 from slice_api.slices.links.visits import visits_batch
@@ -66,9 +78,19 @@ async def _qr_style(
 
 
 Here = Annotated[Site, Depends(_site)]
+
+
+async def _maker(caller: Caller, now: Now, site: Here) -> imports.Maker:
+    return imports.Maker(caller, now, site)
+
+
 Filter = Annotated[LinkFilter, Depends(_filter)]
 Style = Annotated[QrStyle, Depends(_qr_style)]
 Hashing = Annotated[Passwords, Depends(answers.passwords_of)]
+Hand = Annotated[imports.Maker, Depends(_maker)]
+Wanted = Annotated[FileFormat, Query(description="The format of the file.")]
+Given = Annotated[FileFormat | None, Query(description="The format of the file, if its Content-Type does not say.")]
+DryRun = Annotated[bool, Query(description="Report what would happen, and write nothing.")]
 FindExisting = Annotated[bool, Query(description="Give back an identical live link, if there is one, instead.")]
 
 
@@ -95,6 +117,29 @@ async def create_link(
 async def list_links(db: Db, wanted: Filter, page: Paging, site: Here) -> Page[Link]:
     """List the links, newest first unless asked otherwise."""
     return await db.transact(handlers.list_links, wanted, page, site)
+
+
+# Before those of one link, whose slug would take these names in.
+@router.get("/export", response_class=Response, responses=files.EXPORT)
+async def export_links(request: Request, db: Db, caller: Caller, format: Wanted = "ndjson") -> Response:
+    """Export all links as a file, in the order of their slugs.
+
+    Hashes of passwords are in it for keys that may write links, so that an import makes the very same links of it.
+    """
+    return await files.export(request, db, caller, format)
+
+
+@router.post("/import", responses=files.IMPORT, openapi_extra=files.IMPORT_BODY, max_body_size=files.MOST_BYTES)
+@reads_stream
+async def import_links(
+    request: Request, db: Db, maker: Hand, format: Given = None, dry_run: DryRun = False
+) -> ImportReport:
+    """Import links from a file: an export of this service, of YOURLS, Kutt, Bitly or Shlink, or a table of your own.
+
+    Rows are written as they come in, and what was written stays; of a file that is sent again, the links that are there
+    are skipped. An Idempotency-Key is not needed for that, and not looked at.
+    """
+    return await files.take_in(request, db, maker, format, is_dry_run=dry_run)
 
 
 @router.get("/{slug}")

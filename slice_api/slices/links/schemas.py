@@ -337,3 +337,43 @@ class LinkVisited(Event):
     visit_count: int
     bot_visit_count: int
     last_visited_at: Time | None
+
+
+class FailedRow(Schema):
+    """A row of a file that no link was made of."""
+
+    line: int = Field(examples=[3])
+    """The line of the file that it begins on, from 1; the header of CSV counts."""
+    detail: str = Field(examples=["url: must not be a javascript: URL"])
+    """What is wrong with it."""
+
+
+class ImportReport(Schema):
+    """What became of the rows of a file."""
+
+    created: int = Field(examples=[2])
+    """How many links were made, or would be."""
+    skipped: int = Field(examples=[1])
+    """How many rows tell of a link that is there already and does the same."""
+    failed: list[FailedRow]
+    """The rows that no link was made of, in their order; the first 10,000 of them."""
+    failed_count: int = Field(examples=[1])
+    """How many they are in all."""
+    is_dry_run: bool
+    """Whether nothing was written, since that was asked for."""
+
+
+class LinksImported(Event):
+    """Links were made from a file.
+
+    It is told once for an import, when that has ended, in place of one `links.created` for each link: so many would
+    push everything else off the feed.
+    """
+
+    topic = "links.imported"
+    created: int
+    """How many links were made."""
+    skipped: int
+    """How many rows told of links that were there already."""
+    failed: int
+    """Of how many rows no link was made."""

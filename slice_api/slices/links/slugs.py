@@ -12,6 +12,9 @@ WELL_KNOWN: Final = frozenset({
     "security.txt", "sitemap.xml",
 })  # fmt: skip
 
+# Names under /api/links that are no links.
+OWN_NAMES: Final = frozenset({"export", "import"})
+
 # One emoji, with skin tone and variation selector, and more of them tied to it by zero-width joiners; flags are pairs
 # of regional indicators.
 _PICTURE: Final = "[\u2300-\u23ff\u2600-\u27bf\u2b05-\u2b55\U0001f000-\U0001faff]"
@@ -33,6 +36,8 @@ def check_slug(text: str) -> str:
     slug = normal_slug(text)
     if slug in WELL_KNOWN:
         raise ValueError("is reserved: browsers and crawlers ask every host for it")
+    if slug in OWN_NAMES:
+        raise ValueError(f"is reserved: /api/links/{slug} is something else than a link")
     if not 1 <= len(slug) <= MAX_LENGTH:
         raise ValueError(f"must have 1 to {MAX_LENGTH} characters")
     plain = _SEQUENCE.sub(_as_hyphen, slug)
