@@ -206,6 +206,16 @@ async def test_a_slice_has_a_limit_of_its_own(monkeypatch: pytest.MonkeyPatch) -
         assert (await client.post("/api/things", json={"title": "long enough"})).status_code == 201
 
 
+async def test_a_limit_that_a_route_says_of_itself_is_not_narrowed_by_its_slice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SLICE_PROBES_MAX_BODY_BYTES", "10")
+    async with running(make_app(packages=EXAMPLES)) as app, client_of(app) as client:
+        answer = await client.post("/api/probes/stream", content=pieces(30))
+        assert answer.json() == {"value": [3000, 100]}
+        problem(await client.post("/api/probes/stream", content=pieces(31)), 413, "too-large")
+
+
 # What JSON is
 
 NO_JSON = {

@@ -136,6 +136,23 @@ async def test_our_own_fault_is_not_kept(app: FastAPI, client: httpx.AsyncClient
     assert app.state.booms == 2
 
 
+async def test_a_body_that_is_read_while_it_comes_in_is_not_held_for_a_key(
+    app: FastAPI, client: httpx.AsyncClient
+) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield b"one"
+        yield b"two"
+
+    for _ in range(2):
+        answer = await post(client, "/api/probes/stream", content=body())
+        assert answer.json() == {"value": [6, 3]}
+        assert "idempotency-replayed" not in answer.headers
+    described = app.openapi()["paths"]["/api/probes/stream"]["post"]["parameters"]
+    assert [each["description"] for each in described if each["name"] == "Idempotency-Key"] == [
+        "Not looked at here: a repeated request does no harm by itself."
+    ]
+
+
 # Two at once
 
 

@@ -103,7 +103,7 @@ async def rows_of(chunks: AsyncIterator[bytes], file_format: FileFormat) -> Asyn
 
 
 def _json_row(record: Record) -> Row:
-    return Row(record.line, record.fault or _json_fields(record.data))
+    return Row(record.line, record.fault or _without_nul(record, _json_fields(record.data)))
 
 
 def _json_fields(data: bytes) -> Mapping[str, Any] | str:
@@ -113,11 +113,6 @@ def _json_fields(data: bytes) -> Mapping[str, Any] | str:
         return f"is not JSON: {error}"
     if not isinstance(value, dict):
         return 'is not an object, such as {"url": "https://example.org/"}'
-    try:
-        if b"u0000" in data and _holds_nul(value):
-            return "must not hold the character NUL"
-    except RecursionError:
-        return "is nested too deeply"
     known = _known_plan(tuple(value))
     if known is None:
         return f"has no name that is known: found {_shown(value)}; a link needs a url"
@@ -127,6 +122,16 @@ def _json_fields(data: bytes) -> Mapping[str, Any] | str:
 
 
 _known_plan = lru_cache(maxsize=64)(_plan_of)
+
+
+def _without_nul(record: Record, fields: Mapping[str, Any] | str) -> Mapping[str, Any] | str:
+    """The fields of a record, unless there is a NUL in them, which no engine could keep."""
+    if b"\0" not in record.data and b"u0000" not in record.data:
+        return fields
+    try:
+        return "must not hold the character NUL" if _holds_nul(fields) else fields
+    except RecursionError:
+        return "is nested too deeply"
 
 
 def _holds_nul(value: Any) -> bool:
@@ -154,7 +159,7 @@ def _reader_behind(header: Record) -> Callable[[Record], Row | None]:
         found = record.fault or _cells(record)
         if isinstance(found, list) and not any(found):
             return None
-        return Row(record.line, found if isinstance(found, str) else _csv_fields(plan, found))
+        return Row(record.line, found if isinstance(found, str) else _without_nul(record, _csv_fields(plan, found)))
 
     return read
 
@@ -175,8 +180,6 @@ def _cells(record: Record) -> list[str] | str:
         text = record.data.decode()
     except UnicodeDecodeError:
         return "is not UTF-8; save the file as CSV in UTF-8"
-    if "\0" in text:
-        return "must not hold the character NUL"
     try:
         return [each for cells in csv.reader([text], delimiter=record.delimiter, strict=True) for each in cells]
     except csv.Error as error:

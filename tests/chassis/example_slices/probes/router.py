@@ -7,7 +7,17 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 
-from slice_api.chassis import BaseUrl, Caller, ClientAddress, Logger, own_settings, public, requires, unavailable
+from slice_api.chassis import (
+    BaseUrl,
+    Caller,
+    ClientAddress,
+    Logger,
+    own_settings,
+    public,
+    reads_stream,
+    requires,
+    unavailable,
+)
 from slice_api.chassis.credentials import make_key
 
 from .schemas import Anything, Shown, Told
@@ -132,6 +142,14 @@ async def make_secret(body: Anything) -> Shown:
 async def make_cookie(response: Response) -> None:
     """A secret in a cookie."""
     response.set_cookie("biscuit", "oat-and-raisin")
+
+
+@router.post("/stream", max_body_size=3000)
+@reads_stream
+async def take_stream(request: Request) -> Anything:
+    """How many bytes came, and how many of them with the first piece."""
+    sizes = [len(piece) async for piece in request.stream() if piece]
+    return Anything(value=[sum(sizes), *sizes[:1]])
 
 
 @router.post("/wait")
