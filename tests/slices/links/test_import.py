@@ -85,6 +85,13 @@ async def test_a_slug_that_another_link_has_is_taken(client: httpx.AsyncClient, 
     assert (await client.get("/api/links/new")).json()["url"] == "https://example.org/first"
 
 
+async def test_the_order_of_tags_makes_no_other_link(client: httpx.AsyncClient, make_link: MakeLink) -> None:
+    await make_link("https://example.org/", slug="guide", tags=["a", "b"])
+    body = '{"url": "https://example.org/", "slug": "guide", "tags": ["b", "a"]}\n'
+    body += '{"url": "https://example.org/", "slug": "guide", "tags": ["a"]}\n'
+    assert counts(await sent(client, body, NDJSON)) == (0, 1, [2])
+
+
 NASTY = "\n".join([
     '{"url": "https://example.org/1", "slug": "a"}', '{"url": "https://example.org/1"}',
     '{"url": "https://example.org/2"}', '{"url": "https://example.org/2"}',

@@ -48,10 +48,10 @@ def test_rows_are_written_while_the_rest_is_yet_to_be_sent(client: httpx.Client)
     rows, seen = _rows(400), list[Any]()
 
     def body() -> Iterator[bytes]:
-        yield b"".join(rows[:200])
-        seen.append(_looks_until_there(client, "link00199"))
-        seen.append(client.get("/api/links/link00200").status_code)
-        yield b"".join(rows[200:])
+        yield b"".join(rows[:150])
+        seen.append(_looks_until_there(client, "link00149"))
+        seen.append(client.get("/api/links/link00150").status_code)
+        yield b"".join(rows[150:])
 
     with httpx.Client(base_url=client.base_url, headers=_KEY, timeout=30) as sender:
         answer = sender.post("/api/links/import", content=body(), headers=_NDJSON)
