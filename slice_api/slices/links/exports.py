@@ -54,8 +54,7 @@ async def file_of(
 
 def _row(link: StoredLink, columns: Sequence[str]) -> dict[str, Any]:
     fields = link.model_dump(mode="json")
-    has_password = getattr(link, "password_hash", None) is not None
-    return {**{name: fields[name] for name in columns}, "has_password": has_password}
+    return {**{name: fields[name] for name in columns}, "has_password": link.password_hash is not None}
 
 
 def _csv_lines(rows: Iterable[Iterable[str]]) -> bytes:

@@ -8,7 +8,7 @@ from datetime import datetime
 from time import perf_counter, thread_time
 from typing import Any, Final, NamedTuple
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from slice_api.chassis import Database, Principal, Problem, Taken, Tx, new_id
 from slice_api.slices.links import store
@@ -37,12 +37,17 @@ Keep = Callable[[Sequence[StoredLink]], Awaitable[Sequence[Outcome]]]
 """Makes links out of those, whose slug is empty where one is to be made up, or says what would become of them."""
 
 
+Hash = Callable[[SecretStr | None], Awaitable[str | None]]
+"""A password as it is kept; None for none."""
+
+
 class Maker(NamedTuple):
-    """By whom, when and where links are made."""
+    """By whom, when and where links are made, and how their passwords are kept."""
 
     caller: Principal
     now: datetime
     site: Site
+    hash: Hash
 
 
 class Tally(NamedTuple):
@@ -88,8 +93,13 @@ async def rehearse_import(
             pairs = zip(links, there, strict=True)
             return [_rehearsed(rehearsal, link, held, maker.now) for link, held in pairs]
 
-        await _go_through(chunks, file_format, maker, keep, tally)
+        await _go_through(chunks, file_format, maker._replace(hash=_rehearsed_hash), keep, tally)
     return _report_of(tally, is_dry_run=True)
+
+
+async def _rehearsed_hash(_: SecretStr | None) -> str:
+    """Like a hash, another each time; a real one takes long to make."""
+    return new_id("password")
 
 
 def _note(tally: Tally, line: int, outcome: Outcome) -> None:
@@ -135,7 +145,7 @@ async def _go_through(
     batch: list[tuple[int, StoredLink | str]] = []
     async for row in rows_of(chunks, file_format):
         if row is not None:
-            batch.append((row.line, _checked(row.fields, maker)))
+            batch.append((row.line, await _checked(row.fields, maker)))
             await breathe()
         if batch and (row is None or len(batch) >= together):
             together = _paced(together, await _keep_batch(batch, keep, tally))
@@ -174,7 +184,7 @@ def _breather() -> Callable[[], Awaitable[None]]:
     return breathe
 
 
-def _checked(fields: Mapping[str, Any] | str, maker: Maker) -> StoredLink | str:
+async def _checked(fields: Mapping[str, Any] | str, maker: Maker) -> StoredLink | str:
     """The link that a row tells of, with an empty slug where it names none; or what is wrong with the row."""
     if isinstance(fields, str):
         return fields
@@ -183,12 +193,18 @@ def _checked(fields: Mapping[str, Any] | str, maker: Maker) -> StoredLink | str:
         return fault
     try:
         row = ImportedLink.model_validate(_decided(fields))
-        check_fit(maker.site, slug=row.slug, url=row.url, expired_url=row.expired_url)
+        check_fit(maker.site, slug=row.slug, url=row.url, expired_url=row.expired_url, rules=row.rules)
     except ValidationError as error:
         return "; ".join(_fault_in_words(each["loc"], each["msg"]) for each in error.errors(include_url=False))
     except Problem as problem:
         return "; ".join(_fault_in_words((each.pointer[2:],), each.detail) for each in problem.errors or ())
-    return _link_of(dict(row), maker)
+    known = {name: value for name, value in row if value is not None}
+    password = known.pop("password", None)
+    if password is None:
+        return _link_of(known, maker)
+    if "password_hash" in known:
+        return "password: there is a password_hash too; leave one of them out"
+    return _link_of({**known, "password_hash": await maker.hash(password)}, maker)
 
 
 def _decided(fields: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -201,7 +217,7 @@ def _kept_back(fields: Mapping[str, Any]) -> str:
     """What a file tells of a link that cannot be made of it, since a part of it is kept back."""
     if fields.get("is_banned"):
         return "is banned where it comes from; make it by itself if it is to work here"
-    if fields.get("has_password") not in (None, False) and fields.get("password_hash") is None:
+    if fields.get("has_password") not in (None, False) and not any(map(fields.get, ("password_hash", "password"))):
         return (
             "has_password: its password is not in this file, and without one it would be open to all; export it with "
             "a key that has links:write, or make it by itself"
@@ -213,9 +229,8 @@ def _fault_in_words(place: Sequence[int | str], detail: str) -> str:
     return f"{'/'.join(map(str, place))[:80]}: {detail.removeprefix('Value error, ')}"
 
 
-def _link_of(fields: Mapping[str, Any], maker: Maker) -> StoredLink:
+def _link_of(known: Mapping[str, Any], maker: Maker) -> StoredLink:
     """A link with its past, as far as the row tells it; all fields were checked."""
-    known = {name: value for name, value in fields.items() if value is not None}
     made_at = known.get("created_at", maker.now)
     past = {"created_at": made_at, "updated_at": made_at, "created_by": maker.caller.key_id, "slug": "", **known}
     return StoredLink.model_construct(**past, id=new_id("link"))

@@ -18,6 +18,7 @@ from slice_api.chassis import unavailable
 _KEPT: Final = re.compile(r"\$scrypt\$ln=(\d+),r=(\d+),p=(\d+)\$([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+)")
 _SALT_BYTES: Final = 16
 _HASH_BYTES: Final = 32
+_LONGEST_KEPT: Final = 200
 # Each takes a core for a quarter of a second and 16 MiB.
 _AT_ONCE: Final = 2
 _MOST_WAITING: Final = 100
@@ -49,6 +50,26 @@ def is_password(password: str, kept: str) -> bool:
         raise ValueError("not a password as it is kept")
     cost = Cost(*map(int, found.groups()[:3]))
     return compare_digest(_digest(password, b64decode(found[4]), cost), b64decode(found[5]))
+
+
+def check_kept(text: str) -> str:
+    """A password as it was kept by a service like this one; raises ValueError for what would not open, or be too dear.
+
+    What comes in from a file would otherwise be found out when somebody tries the link.
+    """
+    found = _KEPT.fullmatch(text)
+    if found is None or len(text) > _LONGEST_KEPT:
+        raise ValueError("must be a hash of a password as an export of this service holds it")
+    cost = Cost(*map(int, found.groups()[:3]))
+    if not all(0 < given <= most for given, most in zip(cost, COST, strict=True)):
+        raise ValueError(f"must be a hash that costs at most ln={COST.log_n}, r={COST.r}, p={COST.p}")
+    try:
+        is_whole = bool(b64decode(found[4], validate=True)) and len(b64decode(found[5], validate=True)) == _HASH_BYTES
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise ValueError("must have a salt and a hash in base64")
+    return text
 
 
 def _digest(password: str, salt: bytes, cost: Cost) -> bytes:

@@ -80,13 +80,15 @@ async def _qr_style(
 Here = Annotated[Site, Depends(_site)]
 
 
-async def _maker(caller: Caller, now: Now, site: Here) -> imports.Maker:
-    return imports.Maker(caller, now, site)
+Hashing = Annotated[Passwords, Depends(answers.passwords_of)]
+
+
+async def _maker(caller: Caller, now: Now, site: Here, passwords: Hashing) -> imports.Maker:
+    return imports.Maker(caller, now, site, passwords.hash)
 
 
 Filter = Annotated[LinkFilter, Depends(_filter)]
 Style = Annotated[QrStyle, Depends(_qr_style)]
-Hashing = Annotated[Passwords, Depends(answers.passwords_of)]
 Hand = Annotated[imports.Maker, Depends(_maker)]
 Wanted = Annotated[FileFormat, Query(description="The format of the file.")]
 Given = Annotated[FileFormat | None, Query(description="The format of the file, if its Content-Type does not say.")]

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, create_model
 
 from slice_api.chassis import invalid
 from slice_api.slices.links.cells import Read, reader_of, unguarded
+from slice_api.slices.links.passwords import check_kept
 from slice_api.slices.links.records import FileFormat, Record, records
 from slice_api.slices.links.schemas import NewLink, StoredLink
 from slice_api.slices.links.sources import Source, flat, headers_told, normal_name, ours, source_of
@@ -41,14 +42,20 @@ def _must_be_bounded(value: Any) -> Any:
     return value
 
 
+def _must_be_kept_hash(value: Any) -> Any:
+    return None if value is None else check_kept(value)
+
+
 _BOUNDED: Final = AfterValidator(_must_be_bounded)
+_CHECKS: Final = {"password_hash": AfterValidator(_must_be_kept_hash)}
+"""What is asked of some of them besides."""
 
 
 def _past_fields() -> Iterator[tuple[str, Any]]:
     """What the service knows of a link besides what people decide about it, each as something that may be left out."""
     for name, info in StoredLink.model_fields.items():
         if name not in NewLink.model_fields and name not in NOT_EXPORTED:
-            yield name, (Optional[Annotated[info.rebuild_annotation(), _BOUNDED]], None)  # noqa: UP045 - not written down
+            yield name, (Optional[Annotated[info.rebuild_annotation(), _CHECKS.get(name, _BOUNDED)]], None)  # noqa: UP045 - not written down
 
 
 ImportedLink: Final = create_model("ImportedLink", __base__=NewLink, **dict(_past_fields()))

@@ -16,6 +16,7 @@ from slice_api.chassis.events import EVENTS
 from slice_api.chassis.storage.engines import make_storage
 from slice_api.slices.links.exports import columns_for, file_of, pages
 from slice_api.slices.links.imports import Maker, import_links, rehearse_import
+from slice_api.slices.links.passwords import Passwords
 from slice_api.slices.links.records import FileFormat
 from slice_api.slices.links.schemas import ImportReport
 from slice_api.slices.links.site import Site
@@ -23,10 +24,17 @@ from slice_api.slices.links.store import LINKS
 from tests.conftest import ClientWith, on_every_engine
 from tests.support import client_of, make_app, running
 
+from .conftest import MakeLink
 from .test_import import counts, sent
 
+KEPT = "$scrypt$ln=4,r=8,p=1$c2FsdHNhbHRzYWx0c2FsdA==$" + "A" * 43 + "="
 WRITER = Principal(key_id="a-key", name="for a test", scopes=("links:write",))
-MAKER = Maker(WRITER, datetime(2026, 1, 31, tzinfo=UTC), Site("http://slice.test", frozenset({"api"}), (), 7))
+MAKER = Maker(
+    WRITER,
+    datetime(2026, 1, 31, tzinfo=UTC),
+    Site("http://slice.test", frozenset({"api"}), (), 7),
+    Passwords().hash,
+)
 CSV = {"Content-Type": "text/csv"}
 
 # Ours
@@ -65,6 +73,21 @@ rows = st.fixed_dictionaries(
         "created_at": moments,
         "updated_at": moments,
         "created_by": texts,
+        "password_hash": st.none() | st.just(KEPT),
+        "rules": st.lists(
+            st.fixed_dictionaries(
+                {
+                    "when": st.one_of(
+                        st.fixed_dictionaries({"device": st.sampled_from(["ios", "bot"])}, optional={"after": moments}),
+                        st.fixed_dictionaries(
+                            {"query": st.dictionaries(texts.filter(bool), texts, min_size=1, max_size=2)}
+                        ),
+                    ),
+                    "url": st.sampled_from(["https://apps.example.com/", "https://example.org/ü,'\""]),
+                }
+            ),
+            max_size=2,
+        ),
     },
 )
 
@@ -143,6 +166,62 @@ async def test_a_row_brings_its_past_with_it(client: httpx.AsyncClient, client_w
 async def test_a_slug_is_taken_from_a_short_url_where_there_is_nothing_else(client: httpx.AsyncClient) -> None:
     await sent(client, "url,short_url\nhttps://x.org/,https://s.example/gr%C3%BC%C3%9Fe?x#y\n", CSV)
     assert (await client.get("/api/links/grüße")).json()["url"] == "https://x.org/"
+
+
+# Passwords
+
+
+async def test_a_password_moves_with_its_link_for_who_may_write(
+    client: httpx.AsyncClient, client_with: ClientWith, make_link: MakeLink
+) -> None:
+    await make_link(slug="secret", password="open sesame")
+    for kind in ("ndjson", "csv"):
+        told = (await client_with("links:read").get(f"/api/links/export?format={kind}")).text
+        assert "scrypt" not in told
+        assert "password_hash" not in told
+        assert counts(await sent(client, told, {}, f"?format={kind}&dry_run=true"))[2] == [1 if kind == "ndjson" else 2]
+        whole = (await client_with("links:read", "links:write").get(f"/api/links/export?format={kind}")).text
+        assert whole == (await client.get(f"/api/links/export?format={kind}")).text
+        async with running(make_app()) as other, client_of(other) as empty:
+            assert counts(await sent(empty, whole, {}, f"?format={kind}")) == (1, 0, [])
+            refused = await empty.post("/secret", data={"password": "open says me"})
+            opened = await empty.post("/secret", data={"password": "open sesame"})
+        assert (refused.status_code, opened.status_code) == (401, 303)
+
+
+async def test_a_file_may_set_passwords(client: httpx.AsyncClient) -> None:
+    body = '{"url": "https://x.org/", "slug": "a", "password": "open sesame"}'
+    assert counts(await sent(client, body, {}, "?format=ndjson&dry_run=true")) == (1, 0, [])
+    assert counts(await sent(client, body, {}, "?format=ndjson")) == (1, 0, [])
+    assert (await client.get("/api/links/a")).json()["has_password"] is True
+    assert (await client.post("/a", data={"password": "open sesame"})).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "x",
+        "$scrypt$ln=30,r=8,p=5$" + KEPT.split("$", 3)[3],
+        KEPT[:-2],
+        KEPT.replace("ln=4", "ln=0"),
+        KEPT + "=",
+        "$" * 999,
+    ],
+)
+async def test_a_hash_that_would_not_open_or_be_too_dear_is_refused(kept: str, client: httpx.AsyncClient) -> None:
+    body = json.dumps({"url": "https://x.org/", "password_hash": kept})
+    report = await sent(client, body, {}, "?format=ndjson")
+    assert counts(report) == (0, 0, [1])
+    assert report["failed"][0]["detail"].startswith("password_hash: must")
+
+
+async def test_the_targets_of_rules_are_held_against_this_service(client: httpx.AsyncClient) -> None:
+    rules = [{"when": {"device": "ios"}, "url": "http://slice.test/abc"}]
+    lines = [json.dumps({"url": "https://x.org/", "rules": each}) for each in (rules, [{"when": {}, "url": "x"}])]
+    report = await sent(client, "\n".join(lines), {}, "?format=ndjson")
+    assert [row["detail"].partition(":")[0] for row in report["failed"]] == ["rules/0/url", "rules/0/when"]
+    table = 'url,rules\nhttps://x.org/,nonsense\nhttps://x.org/,"[{""when"": {""query"": {""a"": ""\\u0000""}}}]"\n'
+    assert counts(await sent(client, table, CSV)) == (0, 0, [2, 3])
 
 
 # Those of others
