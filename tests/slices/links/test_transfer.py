@@ -115,7 +115,7 @@ def with_slugs_once(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any
     return list({row["slug"]: row for row in found}.values())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(found=st.lists(rows, max_size=6).map(with_slugs_once))
 async def test_an_import_of_an_export_makes_the_very_same_links(found: list[dict[str, Any]]) -> None:
     kept = [row for row in found if all(tag.strip() for tag in row.get("tags", ()))]
@@ -171,6 +171,7 @@ async def test_a_slug_is_taken_from_a_short_url_where_there_is_nothing_else(clie
 # Passwords
 
 
+@pytest.mark.usefixtures("quick_passwords")
 async def test_a_password_moves_with_its_link_for_who_may_write(
     client: httpx.AsyncClient, client_with: ClientWith, make_link: MakeLink
 ) -> None:
@@ -189,6 +190,7 @@ async def test_a_password_moves_with_its_link_for_who_may_write(
         assert (refused.status_code, opened.status_code) == (401, 303)
 
 
+@pytest.mark.usefixtures("quick_passwords")
 async def test_a_file_may_set_passwords(client: httpx.AsyncClient) -> None:
     body = '{"url": "https://x.org/", "slug": "a", "password": "open sesame"}'
     assert counts(await sent(client, body, {}, "?format=ndjson&dry_run=true")) == (1, 0, [])
