@@ -15,7 +15,9 @@ from slice_api.chassis import (
     Taken,
     Tx,
     after,
+    at_least,
     at_most,
+    before,
     either,
     equals,
     has,
@@ -121,6 +123,13 @@ def test_sweeping_lets_go_of_the_expired_and_of_nothing_else(store: OpenStorage,
     assert [each.id for each in store.transact(Tx.all, THINGS)] == ["b", "c"]
 
 
+def test_clearing_takes_out_what_fits_and_nothing_else_and_says_how_much(store: OpenStorage) -> None:
+    insert(store, *(Thing(id=key, rank=1) for key in ("a/1", "a/2", "a0", "b/1")))
+    assert store.transact(Tx.clear, THINGS, at_least("id", "a/"), before("id", "a0")) == 2
+    assert [thing.id for thing in store.transact(Tx.all, THINGS)] == ["a0", "b/1"]
+    assert store.transact(Tx.clear, THINGS, equals("rank", 2)) == 0
+
+
 def test_an_update_must_not_change_the_key(store: OpenStorage) -> None:
     insert(store, Thing(id="a"))
     with pytest.raises(TypeError, match="must not change the key of a thing"):
@@ -166,7 +175,7 @@ def test_a_failed_transaction_leaves_no_document_entry_or_event(store: OpenStora
 
 def test_a_failed_transaction_leaves_the_version_as_it_was(store: OpenStorage) -> None:
     insert(store, Thing(id="a"))
-    before = version_of(store, "a")
+    version = version_of(store, "a")
 
     def change_and_fail(tx: Tx) -> None:
         tx.update(THINGS, "a", renamed)
@@ -174,7 +183,7 @@ def test_a_failed_transaction_leaves_the_version_as_it_was(store: OpenStorage) -
 
     with pytest.raises(RuntimeError):
         store.transact(change_and_fail)
-    assert version_of(store, "a") == before
+    assert version_of(store, "a") == version
 
 
 def test_a_clash_that_is_caught_leaves_the_rest_of_its_transaction(store: OpenStorage) -> None:

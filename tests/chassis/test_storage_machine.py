@@ -346,6 +346,16 @@ def _count(demand: Demand) -> Deed:
     )
 
 
+def _clear(demand: Demand) -> Deed:
+    def on_tx(tx: Tx) -> None:
+        tx.clear(THINGS, *demand.where)  # how many go depends on whether the expired have been swept
+
+    def on_model(model: Model, _: datetime) -> None:
+        model.things = {key: thing for key, thing in model.things.items() if not demand.holds(thing)}
+
+    return Deed(f"clear where {demand.condition}", on_tx, on_model)
+
+
 # What can be done to logs.
 
 
@@ -456,6 +466,7 @@ DEEDS: tuple[Callable[[Random], Deed], ...] = (
     lambda random: _put(PLAINS, _plain(random)),
     *(lambda random: _pop(THINGS, random.choice(KEYS)),) * 2,
     lambda random: _pop(PLAINS, random.choice(KEYS)),
+    lambda random: _clear(_demand(random)),
     lambda random: _get(THINGS, random.choice(KEYS)),
     lambda random: _find(random.choice(["x", "X", "é"])),
     *(lambda random: _list(random.choice(ORDERS), _demand(random)),) * 2,

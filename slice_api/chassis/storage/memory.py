@@ -133,6 +133,13 @@ class _MemoryRows:
     def remove(self, collection: Collection[Any], key: str) -> None:
         self._set(self._tables[collection.name], key, None)
 
+    def clear(self, collection: Collection[Any], where: Sequence[Condition]) -> int:
+        table, fits = self._tables[collection.name], as_predicate(collection, where)
+        gone = [key for key, row in table.rows.items() if fits(row.document)]
+        for key in gone:
+            self._set(table, key, None)
+        return len(gone)
+
     def _set(self, table: _Table, key: str, row: Row | None) -> None:
         if row is not None:
             table.check_unique(key, row.document)

@@ -23,6 +23,9 @@ M = TypeVar("M", bound=BaseModel)
 Run = Callable[[Statement, Values], Sequence[Any]]
 """Runs a statement with its values and gives its rows."""
 
+RunEach = Callable[[Statement, Sequence[Values]], None]
+"""Runs a statement that gives nothing once for each of many rows of values."""
+
 CHANNEL = "slice_events"
 """What PostgreSQL notifies when events are committed."""
 
@@ -60,8 +63,16 @@ def document_in(
 class SqlRows:
     """The rows of one transaction."""
 
-    def __init__(self, run: Run, statements: Mapping[str, Statements], next_version: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        run: Run,
+        statements: Mapping[str, Statements],
+        next_version: Callable[[], int],
+        run_each: RunEach | None = None,
+    ) -> None:
         self._run, self._statements, self.next_version = run, statements, next_version
+        self._run_each = run_each
+        """Where a call to the database costs next to nothing; else many rows go in one statement."""
 
     # Documents
 
@@ -93,6 +104,10 @@ class SqlRows:
 
     def remove(self, collection: Collection[Any], key: str) -> None:
         self._run(self._statements[collection.name].remove, (key,))
+
+    def clear(self, collection: Collection[Any], where: Sequence[Condition]) -> int:
+        own = self._statements[collection.name]
+        return len(self._run(own.clear(shape_of(where)), own.values_of(where)))
 
     def scan(
         self,
@@ -141,8 +156,10 @@ class SqlRows:
     def extend(self, log: Log[Any], partition: str, entries: Sequence[Any]) -> int:
         own = self._statements[log.name]
         rows = [(encode(entry), log.version, *own.row_of(entry)) for entry in entries]
-        if not own.is_postgres:
-            return [int(self._run(own.append, (partition, *row))[0][0]) for row in rows][-1]
+        if self._run_each is not None:
+            if len(rows) > 1:
+                self._run_each(own.append_each, [(partition, *row) for row in rows[:-1]])
+            return int(self._run(own.append, (partition, *rows[-1]))[0][0])
         values = (turn_of(log, partition), partition, *map(list, zip(*rows, strict=True)))
         statement = own.extend(CHANNEL if log.name == EVENTS.name else "")
         return max(int(position) for (position,) in self._run(statement, values))

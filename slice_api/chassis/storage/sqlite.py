@@ -89,6 +89,14 @@ class _Turn:
         self.has_written = False
 
     def run(self, statement: Statement, values: Values) -> Sequence[Any]:
+        self._begin(statement)
+        return self._connection.execute(statement.text, statement.arrange(values)).fetchall()
+
+    def run_each(self, statement: Statement, rows: Sequence[Values]) -> None:
+        self._begin(statement)
+        self._connection.executemany(statement.text, map(statement.arrange, rows))
+
+    def _begin(self, statement: Statement) -> None:
         if statement.is_write and not self.has_written:
             self.has_written = True
             self._before_writing()
@@ -97,7 +105,6 @@ class _Turn:
             # and then begins as a writer.
             is_writer = self._must_write or statement.is_write
             self._connection.execute("BEGIN IMMEDIATE" if is_writer else "BEGIN")
-        return self._connection.execute(statement.text, statement.arrange(values)).fetchall()
 
     def commit(self) -> None:
         if self._connection.in_transaction:
@@ -213,7 +220,7 @@ class SqliteStorage:
             if must_write:
                 origin.restore(mark)
             must_write = True
-            tx = Tx(SqlRows(turn.run, self._statements, self._next_version), self._clock(), origin)
+            tx = Tx(SqlRows(turn.run, self._statements, self._next_version, turn.run_each), self._clock(), origin)
             try:
                 result = fn(tx, *args, **kwargs)
                 tx.finish()

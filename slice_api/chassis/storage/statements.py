@@ -14,6 +14,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Dialect,
+    Insert,
     Integer,
     Select,
     Table,
@@ -128,6 +129,7 @@ class Statements:
         self.added = tuple(column.name for column in added_columns(store))
         # One cache for each instance: the statements go when the app goes.
         self.scan = lru_cache(_SHAPES)(self._scan)
+        self.clear = lru_cache(_SHAPES)(self._clear)
         self.count = lru_cache(_SHAPES)(self._count)
         self.read = lru_cache(_SHAPES)(self._read)
         self.find = lru_cache(_SHAPES)(self._find)
@@ -243,6 +245,11 @@ class Statements:
     def remove(self) -> Statement:
         return self._compiled(delete(self.table).where(self.table.c.key == Binds().next(TEXT)), is_write=True)
 
+    def _clear(self, shape: Shape) -> Statement:
+        """Take out the documents that fit; gives a row for each."""
+        gone = delete(self.table).where(*self._where(shape, Binds()))
+        return self._compiled(gone.returning(self.table.c.version), is_write=True)
+
     def _scan(self, shape: Shape, order: str, is_descending: bool, part: Part, has_limit: bool) -> Statement:
         """Documents in order; the values are those of the conditions, of the place, and the limit."""
         binds, at, key = Binds(), self._at(order), self.table.c.key
@@ -290,12 +297,20 @@ class Statements:
 
     # Entries of logs
 
+    def _entry(self) -> Insert:
+        binds = Binds()
+        values = {name: binds.next(self.table.c[name].type) for name in ("partition", *self.own, *self.added)}
+        return insert(self.table).values(values)
+
     @cached_property
     def append(self) -> Statement:
         """SQLite: one entry at the end; gives its position."""
-        binds = Binds()
-        values = {name: binds.next(self.table.c[name].type) for name in ("partition", *self.own, *self.added)}
-        return self._compiled(insert(self.table).values(values).returning(self.table.c.position), is_write=True)
+        return self._compiled(self._entry().returning(self.table.c.position), is_write=True)
+
+    @cached_property
+    def append_each(self) -> Statement:
+        """SQLite: one entry at the end, for each of many; gives nothing, which makes it twice as fast."""
+        return self._compiled(self._entry(), is_write=True)
 
     def _extend(self, channel: str) -> Statement:
         """PostgreSQL: many entries at the end, given as one list for each column, behind the partition's turn.

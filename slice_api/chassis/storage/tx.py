@@ -52,6 +52,7 @@ class Rows(Protocol):
     def insert(self, collection: Collection[Any], key: str, row: Row) -> None: ...
     def replace(self, collection: Collection[Any], key: str, row: Row, held: Row) -> None: ...
     def remove(self, collection: Collection[Any], key: str) -> None: ...
+    def clear(self, collection: Collection[Any], where: Sequence[Condition]) -> int: ...
     def scan(
         self,
         collection: Collection[Any],
@@ -229,6 +230,15 @@ class Tx:
         if document is None:
             raise not_found(collection.noun, key)
         return document
+
+    def clear(self, collection: Collection[Any], *where: Condition) -> int:
+        """Take out every document that fits, without reading any; gives how many there were.
+
+        For what belongs to a document that goes. No If-Match is held against it, and all of it goes at once, so what
+        fits must be bounded.
+        """
+        check_conditions(collection, where)
+        return self._rows.clear(collection, where)
 
     def page(
         self,
