@@ -11,7 +11,8 @@ from slice_api.chassis.storage.stores import Store
 
 def encode(document: BaseModel) -> str:
     """The JSON of a document."""
-    return document.model_dump_json(exclude_computed_fields=True)
+    # What model_dump_json does, without looking through its many arguments: a third of the time.
+    return document.__pydantic_serializer__.to_json(document, exclude_computed_fields=True).decode()
 
 
 def decode(store: Store, key: Any, body: str, version: int) -> Any:

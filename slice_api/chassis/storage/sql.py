@@ -155,12 +155,14 @@ class SqlRows:
 
     def extend(self, log: Log[Any], partition: str, entries: Sequence[Any]) -> int:
         own = self._statements[log.name]
-        rows = [(encode(entry), log.version, *own.row_of(entry)) for entry in entries]
+        version = log.version
+        rows = [(partition, encode(entry), version, *own.row_of(entry)) for entry in entries]
         if self._run_each is not None:
             if len(rows) > 1:
-                self._run_each(own.append_each, [(partition, *row) for row in rows[:-1]])
-            return int(self._run(own.append, (partition, *rows[-1]))[0][0])
-        values = (turn_of(log, partition), partition, *map(list, zip(*rows, strict=True)))
+                self._run_each(own.append_each, rows[:-1])
+            return int(self._run(own.append, rows[-1])[0][0])
+        _, *columns = zip(*rows, strict=True)
+        values = (turn_of(log, partition), partition, *map(list, columns))
         statement = own.extend(CHANNEL if log.name == EVENTS.name else "")
         return max(int(position) for (position,) in self._run(statement, values))
 

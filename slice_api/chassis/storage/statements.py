@@ -160,6 +160,8 @@ class Statements:
 
     def row_of(self, document: Any) -> list[Any]:
         """What stands in the columns made from a document."""
+        if not self.added:
+            return []
         values = column_values(self.store, document)
         if not self.is_postgres:
             return [dumps(value).decode() if isinstance(value, list) else value for value in values]
