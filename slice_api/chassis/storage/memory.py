@@ -26,6 +26,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _AS_TEXT = (date, UUID)
+_FROM_BELOW, _FROM_ABOVE = frozenset({"gt", "ge", "eq"}), frozenset({"lt", "le", "eq"})
+"""Conditions before and behind which nothing in the order of their field meets them."""
 
 Ranked = tuple[bool, Any, str]
 """A place in an order: whether there is a value (missing ones first), the value, the key."""
@@ -37,6 +39,11 @@ def _ranked(value: Any, key: str) -> Ranked:
     return (value is not None, 0 if value is None else value, key)
 
 
+def _valued(value: Any) -> tuple[bool, Any]:
+    """The beginning of the places of a value."""
+    return _ranked(value, "")[:2]
+
+
 def _rank(row: Row | None, field: str, key: str) -> Ranked | None:
     return None if row is None else _ranked(getattr(row.document, field), key)
 
@@ -46,12 +53,26 @@ def _places_before(part: Sequence[tuple[int, Any]], field: str, moment: datetime
     return [place for place, at in moments if at is not None and at < moment]
 
 
-def _behind(ranked: list[Ranked], place: Ranked | None, is_descending: bool) -> Iterator[Ranked]:
-    """The places behind `place`, in the order asked for."""
+def _bounds(ranked: list[Ranked], order: str, where: Sequence[Condition]) -> tuple[int, int]:
+    """From where to where in an order those lie that meet the conditions on its own field."""
+    begin, end = 0, len(ranked)
+    for each in where:
+        if each.field == order and each.operator in _FROM_BELOW:
+            begin = max(begin, bisect_left(ranked, _valued(each.value), key=itemgetter(0, 1)))
+        if each.field == order and each.operator in _FROM_ABOVE:
+            end = min(end, bisect_right(ranked, _valued(each.value), key=itemgetter(0, 1)))
+    return begin, end
+
+
+def _behind(
+    ranked: list[Ranked], order: str, where: Sequence[Condition], place: Ranked | None, is_descending: bool
+) -> Iterator[Ranked]:
+    """The places behind `place`, in the order asked for, but for those that conditions on its field shut out."""
+    begin, end = _bounds(ranked, order, where)
     if is_descending:
-        end = len(ranked) if place is None else bisect_left(ranked, place)
-        return (ranked[at] for at in range(end - 1, -1, -1))
-    return islice(ranked, 0 if place is None else bisect_right(ranked, place), None)
+        end = end if place is None else min(end, bisect_left(ranked, place))
+        return (ranked[at] for at in range(end - 1, begin - 1, -1))
+    return islice(ranked, begin if place is None else max(begin, bisect_right(ranked, place)), end)
 
 
 class _Table:
@@ -134,11 +155,10 @@ class _MemoryRows:
         self._set(self._tables[collection.name], key, None)
 
     def clear(self, collection: Collection[Any], where: Sequence[Condition]) -> int:
-        table, fits = self._tables[collection.name], as_predicate(collection, where)
-        gone = [key for key, row in table.rows.items() if fits(row.document)]
-        for key in gone:
-            self._set(table, key, None)
-        return len(gone)
+        table, rows = self._tables[collection.name], self.scan(collection, where, collection.key, False, None, None)
+        for row in rows:
+            self._set(table, collection.key_of(row.document), None)
+        return len(rows)
 
     def _set(self, table: _Table, key: str, row: Row | None) -> None:
         if row is not None:
@@ -158,7 +178,8 @@ class _MemoryRows:
         table = self._tables[collection.name]
         place = None if position is None else _ranked(*position)
         fits = as_predicate(collection, where)
-        rows = (table.rows[key] for _, _, key in _behind(table.order(order), place, is_descending))
+        ranked = _behind(table.order(order), order, where, place, is_descending)
+        rows = (table.rows[key] for _, _, key in ranked)
         return list(islice((row for row in rows if fits(row.document)), limit))
 
     def sweep(self, collection: Collection[Any], now: datetime) -> int:
