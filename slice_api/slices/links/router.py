@@ -22,8 +22,10 @@ from slice_api.chassis import (
     own_settings,
     reads_stream,
 )
-from slice_api.slices.links import answers, files, handlers, imports
+from slice_api.slices.links import answers, files, handlers, imports, stats
+from slice_api.slices.links.intervals import Interval, zone_of
 from slice_api.slices.links.opening import open_door
+from slice_api.slices.links.orphans import note_stray
 from slice_api.slices.links.passwords import Passwords
 from slice_api.slices.links.qr import ColorText, ErrorCorrection, Format, QrStyle, check_readable
 from slice_api.slices.links.records import FileFormat
@@ -41,6 +43,8 @@ from slice_api.slices.links.schemas import (
 )
 from slice_api.slices.links.settings import LinksSettings
 from slice_api.slices.links.site import Site
+from slice_api.slices.links.stats_schemas import AllVisitStats, VisitStats
+from slice_api.slices.links.stats_store import StatsRange
 from slice_api.slices.links.visits import visits_batch
 
 router = APIRouter()
@@ -77,6 +81,22 @@ async def _qr_style(
     return style
 
 
+async def _stats_range(
+    now: Now,
+    interval: Annotated[Interval, Query(description="What `series` counts by; weeks begin on Monday.")] = "day",
+    from_: Annotated[
+        stats.Bound | None,
+        Query(alias="from", description="The first moment, or with a date the day from its beginning in `tz`."),
+    ] = None,
+    to: Annotated[
+        stats.Bound | None, Query(description="The moment before which to end, or with a date the last day.")
+    ] = None,
+    tz: Annotated[stats.Zone, Query(description="The time zone of days, weeks and months, by its IANA name.")] = "UTC",
+    include_bots: Annotated[bool, Query(description="Whether bots and prefetches count too.")] = False,
+) -> StatsRange:
+    return stats.range_of(interval, zone_of(tz), from_, to, now, has_bots=include_bots)
+
+
 Here = Annotated[Site, Depends(_site)]
 
 
@@ -93,6 +113,7 @@ Hand = Annotated[imports.Maker, Depends(_maker)]
 Wanted = Annotated[FileFormat, Query(description="The format of the file.")]
 Given = Annotated[FileFormat | None, Query(description="The format of the file, if its Content-Type does not say.")]
 DryRun = Annotated[bool, Query(description="Report what would happen, and write nothing.")]
+Range = Annotated[StatsRange, Depends(_stats_range)]
 FindExisting = Annotated[bool, Query(description="Give back an identical live link, if there is one, instead.")]
 
 
@@ -144,6 +165,15 @@ async def import_links(
     return await files.take_in(request, db, maker, format, is_dry_run=dry_run)
 
 
+@router.get("/stats")
+async def read_all_stats(db: Db, wanted: Range) -> AllVisitStats:
+    """Count the visits of all links in a range of time, and those to slugs that no link has.
+
+    Ranges and their defaults are those of a link's own statistics.
+    """
+    return await db.transact(stats.all_stats, wanted)
+
+
 @router.get("/{slug}")
 async def read_link(slug: str, db: Db, site: Here) -> Link:
     """Read a link with its counts."""
@@ -179,6 +209,16 @@ async def check_availability(slug: str, db: Db, site: Here) -> Availability:
     return await db.transact(handlers.check_availability, slug, site)
 
 
+@router.get("/{slug}/stats")
+async def read_stats(slug: str, db: Db, wanted: Range) -> VisitStats:
+    """Count a link's visits in a range of time, by interval and by who came.
+
+    By default the last 48 hours, 30 days, 12 weeks or 12 months, the present one included. A range is exact to the
+    quarter of an hour: its ends are moved outwards to the next one. It may have 10,000 intervals.
+    """
+    return await db.transact(stats.link_stats, slug, wanted)
+
+
 @root_router.get("/robots.txt", response_class=PlainTextResponse, responses=answers.ROBOTS)
 async def read_robots(options: Options) -> str:
     """What crawlers may follow: no short link, unless the settings say so."""
@@ -208,11 +248,14 @@ async def draw_qr(slug: str, request: Request, db: Db, base_url: BaseUrl, style:
     response_class=Response,
     responses=answers.REDIRECTS | answers.DOORS | answers.REFUSALS,
 )
-async def follow_link(slug: str, request: Request, db: Db, later: Later, now: Now, options: Options) -> Response:
+async def follow_link(
+    slug: str, request: Request, db: Db, later: Later, now: Now, options: Options, reserved: ReservedSegments
+) -> Response:
     """Follow a link: a GET is a visit, a HEAD is none. One that has a password asks for it first."""
     try:
         found = await follow(db, slug, answers.visitor_of(request), now, options)
     except Problem as problem:
+        note_stray(later, problem, slug, answers.visitor_of(request), now, reserved)
         return answers.refusal(request, problem, options.schemes)
     if found.arrival is not None:
         later.add(visits_batch(options.keep_visits), found.arrival)

@@ -13,7 +13,7 @@ WELL_KNOWN: Final = frozenset({
 })  # fmt: skip
 
 # Names under /api/links that are no links.
-OWN_NAMES: Final = frozenset({"export", "import"})
+OWN_NAMES: Final = frozenset({"export", "import", "stats"})
 
 # One emoji, with skin tone and variation selector, and more of them tied to it by zero-width joiners; flags are pairs
 # of regional indicators.

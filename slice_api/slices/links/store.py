@@ -1,5 +1,6 @@
 """Links by slug, the visits of each, and the wrong passwords sent to some."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from slice_api.chassis import (
@@ -10,7 +11,9 @@ from slice_api.chassis import (
     PageQuery,
     Tx,
     after,
+    at_least,
     at_most,
+    before,
     either,
     equals,
     has,
@@ -19,6 +22,7 @@ from slice_api.chassis import (
 )
 from slice_api.slices.links.schemas import LinkFilter, PasswordTries, State, StoredLink, Visit, url_digest
 from slice_api.slices.links.slugs import normal_slug
+from slice_api.slices.links.stats_schemas import DayOfVisits, QuartersOfVisits
 
 LINKS = Collection(
     "links",
@@ -39,6 +43,8 @@ LINKS = Collection(
 TRIES = Collection("links_password_tries", PasswordTries, expires="expires_at")
 VISITS = Log("links_visits", Visit)
 """One partition for each slug."""
+DAYS = Collection("links_days", DayOfVisits, key="key")
+QUARTERS = Collection("links_quarters", QuartersOfVisits, key="key")
 
 
 def state_of(link: StoredLink, now: datetime) -> State:
@@ -83,13 +89,27 @@ def visits_of(tx: Tx, slug: str, page: PageQuery) -> Page[Visit]:
     return tx.entries(VISITS, page, partition=slug)
 
 
-def add_visits(tx: Tx, slug: str, visits: list[Visit], *, keep: int) -> None:
-    """Add visits to those of a link, and let go of all but the newest `keep`."""
-    tx.extend(VISITS, visits[max(0, len(visits) - keep) :], partition=slug)
-    tx.trim(VISITS, keep, partition=slug)
+def add_visits(tx: Tx, link: StoredLink, visits: Sequence[Visit], *, of: int, keep: int) -> None:
+    """Add the newest of so many visits, which the link has counted, and let go of those before the newest `keep`.
+
+    A hundredth more may be kept for a while, since looking for what is to go takes longer than adding.
+    """
+    tx.extend(VISITS, visits, partition=link.slug)
+    total, slack = link.visit_count + link.bot_visit_count, max(1, keep // 100)
+    if total > keep and total // slack > (total - of) // slack:
+        tx.trim(VISITS, keep, partition=link.slug)
 
 
 def remove_link(tx: Tx, slug: str) -> None:
     """Take a link out with everything that was kept of it, so that its slug is as good as new."""
-    tx.pop(LINKS, slug)
+    link = tx.pop(LINKS, slug)
     tx.drop(VISITS, partition=slug)
+    if link is not None:
+        forget_counts(tx, link.id)
+
+
+def forget_counts(tx: Tx, scope: str) -> None:
+    """Let go of all statistics of a scope."""
+    own = (at_least("key", f"{scope}/"), before("key", f"{scope}0"))  # "0" is the character behind "/"
+    tx.clear(DAYS, *own)
+    tx.clear(QUARTERS, *own)

@@ -13,6 +13,8 @@ import ua_parser
 from crawlerdetect import CrawlerDetect
 
 _MAX_USER_AGENT: Final = 512
+# Few headers make up most visits. A header is 1 KB at most, so that what is made up to be new takes a few MB.
+_REMEMBERED: Final = 2048
 # The crawler patterns take time with the square of a word's length: 8 KB without a space would take seconds.
 _MAX_CRAWLER_TEXT: Final = 320
 _LONG_WORD: Final = re.compile(r"([\w.-]{40})[\w.-]+")
@@ -31,6 +33,17 @@ _TOOLS: Final = re.compile(
 _DESKTOP: Final = re.compile(r"Windows NT|Macintosh|X11|CrOS|Linux", re.IGNORECASE)
 
 
+class Told(NamedTuple):
+    """What is kept of what a visitor tells; None for what is not told."""
+
+    referrer: str | None
+    browser: str | None
+    os: str | None
+    device: str | None
+    language: str | None
+    is_bot: bool
+
+
 class Agent(NamedTuple):
     """What a user agent says of itself; None for what it does not tell."""
 
@@ -43,6 +56,20 @@ class Agent(NamedTuple):
 def is_prefetch(purposes: Iterable[str]) -> bool:
     """Whether a browser loads ahead of time, with nobody looking yet, by what its `Sec-Purpose` and the like say."""
     return any(map(_PREFETCH.search, purposes))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def told_by(user_agent: str, referrer: str, accept_language: str, is_prefetch: bool) -> Told:
+    """What headers tell of a visitor; a prefetch is nobody's visit, and counts as a bot's."""
+    agent = parse_agent(user_agent)
+    return Told(
+        referrer_host(referrer),
+        agent.browser,
+        agent.os,
+        agent.device,
+        preferred_language(accept_language),
+        agent.is_bot or is_prefetch,
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -82,6 +109,7 @@ def _clean(name: str | None) -> str | None:
     return text or None
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def referrer_host(referrer: str) -> str | None:
     """The host of a Referer header, or None when it names none."""
     try:
@@ -91,6 +119,7 @@ def referrer_host(referrer: str) -> str | None:
     return host if len(host) <= 253 and _HOST.fullmatch(host) else None
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def preferred_language(accept_language: str) -> str | None:
     """The language that an Accept-Language header wants most, such as `de-AT`; the first of equals."""
     offers = [_offer(item) for item in accept_language[:1024].split(",")]

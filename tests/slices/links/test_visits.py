@@ -6,10 +6,13 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
-from slice_api.slices.links import visitors, visits
+from slice_api.slices.links import visitors
+from slice_api.slices.links.schemas import Arrival
 from slice_api.slices.links.store import LINKS
 from slice_api.slices.links.visitors import parse_agent, preferred_language, referrer_host
+from slice_api.slices.links.visits import visits_batch
 from tests.conftest import Settle
 from tests.support import chassis_of, client_of, make_app, running
 
@@ -84,13 +87,13 @@ async def test_user_agents_are_parsed_when_visits_are_noted_and_not_before(
         return parse_agent(user_agent)
 
     monkeypatch.setattr(visitors, "parse_agent", parse)
-    monkeypatch.setattr(visits, "parse_agent", parse)
     rules = [{"when": {"device": device}, "url": "https://x.org/"} for device in ("android", "ios", "mobile")]
     await make_link(slug="guide", rules=rules)
-    assert (await visitor.get("/guide")).status_code == 302
+    never_seen = f"{FIREFOX} {secrets.token_hex(8)}"
+    assert (await visitor.get("/guide", headers={"User-Agent": never_seen})).status_code == 302
     assert parsed == []
     await settle()
-    assert parsed == [FIREFOX]
+    assert parsed == [never_seen]
 
 
 async def test_a_clean_stop_loses_no_visit() -> None:
@@ -130,6 +133,21 @@ async def test_visits_of_an_old_link_do_not_count_for_the_new_one_of_its_slug(
     await settle()
     assert (await client.get("/api/links/guide")).json()["visit_count"] == 0
     assert (await client.get("/api/links/guide/visits")).json()["items"] == []
+
+
+async def test_a_visit_that_cannot_be_noted_holds_no_other_up_and_none_is_counted_twice(
+    app: FastAPI, client: httpx.AsyncClient, make_link: MakeLink, clock: Any, settle: Settle
+) -> None:
+    await make_link(slug="guide")
+    link = await chassis_of(app).db.get(LINKS, "guide")
+    assert link is not None
+    good = Arrival("guide", link.id, clock.now, FIREFOX, "", "", is_prefetch=False)
+    for arrival in (good, good._replace(at=None), good, good):  # type: ignore[arg-type]
+        chassis_of(app).batches.add(visits_batch(10), arrival)
+    await settle()
+    assert (await client.get("/api/links/guide")).json()["visit_count"] == 3
+    assert (await client.get("/api/links/guide/stats")).json()["total"] == 3
+    assert len((await client.get("/api/links/guide/visits")).json()["items"]) == 3
 
 
 @pytest.mark.parametrize("keep", [0, 3])
