@@ -5,13 +5,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import uvloop
 
-from tests.load import link_transfer, links, many_slices, storage
+from tests.load import link_stats, link_transfer, links, many_slices, storage, visits
 
 CASES: Mapping[str, Callable[[], Awaitable[Sequence[bool]]]] = {
     "link-transfer": link_transfer.run,
     "links": links.run,
     "slices": many_slices.run,
     "storage": storage.run,
+    "visits": visits.run,
+    "link-stats": link_stats.run,
 }
 
 
