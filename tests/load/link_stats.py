@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from slice_api.chassis import Tx
 from slice_api.slices.links.schemas import Arrival, StoredLink
 from slice_api.slices.links.store import LINKS
-from slice_api.slices.links.visits import visits_batch
+from slice_api.slices.links.visits.noting import visits_batch
 from tests.load.measure import Request, call, compare, ratio_line, report
 from tests.support import ADMIN_KEY, FrozenClock, chassis_of, make_app, running
 

@@ -13,7 +13,7 @@ from slice_api.chassis import Database, Tx
 from slice_api.chassis.clock import system_clock
 from slice_api.slices.links.schemas import Arrival, StoredLink
 from slice_api.slices.links.store import LINKS
-from slice_api.slices.links.visits import visits_batch
+from slice_api.slices.links.visits.noting import visits_batch
 from tests.load.measure import Figure, Request, compare, report
 from tests.support import ADMIN_KEY, chassis_of, make_app, running
 

@@ -1,9 +1,8 @@
 """Short links over HTTP: under `/api/links` to keep them, at the root to follow them."""
 
 from functools import partial
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from slice_api.chassis import (
@@ -17,104 +16,35 @@ from slice_api.chassis import (
     Paging,
     Problem,
     ReservedSegments,
-    Tag,
     address_group,
-    own_settings,
     reads_stream,
 )
-from slice_api.slices.links import answers, files, handlers, imports, stats
-from slice_api.slices.links.intervals import Interval, zone_of
-from slice_api.slices.links.opening import open_door
-from slice_api.slices.links.orphans import note_stray
-from slice_api.slices.links.passwords import Passwords
-from slice_api.slices.links.qr import ColorText, ErrorCorrection, Format, QrStyle, check_readable
-from slice_api.slices.links.records import FileFormat
-from slice_api.slices.links.redirects import follow
-from slice_api.slices.links.schemas import (
-    Availability,
-    ImportReport,
-    Link,
-    LinkChange,
-    LinkFilter,
-    NewLink,
-    Order,
-    State,
-    Visit,
+from slice_api.slices.links import handlers
+from slice_api.slices.links.following import answers
+from slice_api.slices.links.following.opening import open_door
+from slice_api.slices.links.following.redirects import follow
+from slice_api.slices.links.parameters import (
+    DryRun,
+    Filter,
+    FindExisting,
+    Given,
+    Hand,
+    Hashing,
+    Here,
+    Options,
+    Range,
+    Style,
+    Wanted,
 )
-from slice_api.slices.links.settings import LinksSettings
-from slice_api.slices.links.site import Site
-from slice_api.slices.links.stats_schemas import AllVisitStats, VisitStats
-from slice_api.slices.links.stats_store import StatsRange
-from slice_api.slices.links.visits import visits_batch
+from slice_api.slices.links.schemas import Availability, ImportReport, Link, LinkChange, NewLink, Visit
+from slice_api.slices.links.stats import reading
+from slice_api.slices.links.stats.schemas import AllVisitStats, VisitStats
+from slice_api.slices.links.transfer import files
+from slice_api.slices.links.visits.noting import visits_batch
+from slice_api.slices.links.visits.orphans import note_stray
 
 router = APIRouter()
 root_router = APIRouter(lifespan=answers.warmed_up)
-
-Options = Annotated[LinksSettings, Depends(own_settings)]
-
-
-async def _site(base_url: BaseUrl, reserved: ReservedSegments, options: Options) -> Site:
-    return Site(base_url, reserved, options.schemes, options.slug_length)
-
-
-async def _filter(
-    search: Annotated[str | None, Query(max_length=200, description="Text in slug, URL or title.")] = None,
-    tag: Annotated[list[Tag] | None, Query(description="A tag the link has; several: all of them.")] = None,
-    state: Annotated[State | None, Query(description="`expired` are used up ones too.")] = None,
-    order: Annotated[Order, Query(description="What to sort by; `-` for descending.")] = "-created_at",
-) -> LinkFilter:
-    return LinkFilter(search=search, tags=tuple(tag or ()), state=state, order=order)
-
-
-async def _qr_style(
-    format: Annotated[Format, Query(description="The kind of picture.")] = "svg",
-    size: Annotated[int, Query(ge=64, le=2000, description="Width and height in pixels.")] = 300,
-    margin: Annotated[int, Query(ge=0, le=20, description="The quiet zone around the code, in modules.")] = 4,
-    error_correction: Annotated[ErrorCorrection, Query(description="How much damage it bears, from L to H.")] = "M",
-    color: Annotated[ColorText, Query(description="Of the modules: `#336699`, `336699` or a name.")] = "#000000",
-    background: Annotated[ColorText, Query(description="Of the ground, lighter than the modules.")] = "#ffffff",
-) -> QrStyle:
-    style = QrStyle(
-        format=format, size=size, margin=margin, error_correction=error_correction, color=color, background=background
-    )
-    check_readable(style)
-    return style
-
-
-async def _stats_range(
-    now: Now,
-    interval: Annotated[Interval, Query(description="What `series` counts by; weeks begin on Monday.")] = "day",
-    from_: Annotated[
-        stats.Bound | None,
-        Query(alias="from", description="The first moment, or with a date the day from its beginning in `tz`."),
-    ] = None,
-    to: Annotated[
-        stats.Bound | None, Query(description="The moment before which to end, or with a date the last day.")
-    ] = None,
-    tz: Annotated[stats.Zone, Query(description="The time zone of days, weeks and months, by its IANA name.")] = "UTC",
-    include_bots: Annotated[bool, Query(description="Whether bots and prefetches count too.")] = False,
-) -> StatsRange:
-    return stats.range_of(interval, zone_of(tz), from_, to, now, has_bots=include_bots)
-
-
-Here = Annotated[Site, Depends(_site)]
-
-
-Hashing = Annotated[Passwords, Depends(answers.passwords_of)]
-
-
-async def _maker(caller: Caller, now: Now, site: Here, passwords: Hashing) -> imports.Maker:
-    return imports.Maker(caller, now, site, passwords.hash)
-
-
-Filter = Annotated[LinkFilter, Depends(_filter)]
-Style = Annotated[QrStyle, Depends(_qr_style)]
-Hand = Annotated[imports.Maker, Depends(_maker)]
-Wanted = Annotated[FileFormat, Query(description="The format of the file.")]
-Given = Annotated[FileFormat | None, Query(description="The format of the file, if its Content-Type does not say.")]
-DryRun = Annotated[bool, Query(description="Report what would happen, and write nothing.")]
-Range = Annotated[StatsRange, Depends(_stats_range)]
-FindExisting = Annotated[bool, Query(description="Give back an identical live link, if there is one, instead.")]
 
 
 @router.post("", status_code=201, responses={200: {"model": Link, "description": "An identical link was there"}})
@@ -171,7 +101,7 @@ async def read_all_stats(db: Db, wanted: Range) -> AllVisitStats:
 
     Ranges and their defaults are those of a link's own statistics.
     """
-    return await db.transact(stats.all_stats, wanted)
+    return await db.transact(reading.all_stats, wanted)
 
 
 @router.get("/{slug}")
@@ -216,7 +146,7 @@ async def read_stats(slug: str, db: Db, wanted: Range) -> VisitStats:
     By default the last 48 hours, 30 days, 12 weeks or 12 months, the present one included. A range is exact to the
     quarter of an hour: its ends are moved outwards to the next one. It may have 10,000 intervals.
     """
-    return await db.transact(stats.link_stats, slug, wanted)
+    return await db.transact(reading.link_stats, slug, wanted)
 
 
 @root_router.get("/robots.txt", response_class=PlainTextResponse, responses=answers.ROBOTS)

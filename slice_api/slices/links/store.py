@@ -22,7 +22,7 @@ from slice_api.chassis import (
 )
 from slice_api.slices.links.schemas import LinkFilter, PasswordTries, State, StoredLink, Visit, url_digest
 from slice_api.slices.links.slugs import normal_slug
-from slice_api.slices.links.stats_schemas import DayOfVisits, QuartersOfVisits
+from slice_api.slices.links.stats.schemas import DayOfVisits, QuartersOfVisits
 
 LINKS = Collection(
     "links",

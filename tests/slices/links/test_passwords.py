@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slice_api.chassis import EVENTS, PageQuery, Tx
-from slice_api.slices.links import passwords
-from slice_api.slices.links.passwords import Cost, Passwords, hash_password, is_password
+from slice_api.slices.links.following import passwords
+from slice_api.slices.links.following.passwords import Cost, Passwords, hash_password, is_password
 from slice_api.slices.links.store import LINKS, TRIES
 from tests.conftest import Settle, Transact, on_every_engine
 from tests.support import BASE_URL, FrozenClock, chassis_of, client_of, make_app, running

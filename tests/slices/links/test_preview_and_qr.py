@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from slice_api.slices.links import answers
 from slice_api.slices.links.colors import NAMES, contrast, parse_color
+from slice_api.slices.links.following import answers
 from slice_api.slices.links.qr import QrStyle, draw_qr
 
 from .conftest import BROWSER_ACCEPT, MakeLink

@@ -9,9 +9,9 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slice_api.slices.links import rules
+from slice_api.slices.links.following import rules
+from slice_api.slices.links.following.rules import devices_of
 from slice_api.slices.links.languages import best_languages, check_language, covers
-from slice_api.slices.links.rules import devices_of
 from tests.conftest import Settle
 from tests.support import FrozenClock
 

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from slice_api.slices.links.visitors import is_bot
+from slice_api.slices.links.visits.visitors import is_bot
 from tests.conftest import Settle
 from tests.support import client_of, make_app, running
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from slice_api.slices.links.slugs import check_slug, normal_slug
 from slice_api.slices.links.urls import check_url, join_url, leads_back, split_url, to_location, with_query
-from slice_api.slices.links.visitors import parse_agent, preferred_language, referrer_host
+from slice_api.slices.links.visits.visitors import parse_agent, preferred_language, referrer_host
 
 HOSTS = st.sampled_from(["example.org", "bücher.example", "127.0.0.1", "[2001:db8::1]", "a_b.example", "EXAMPLE.org."])
 TEXTS = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zs", "Zl", "Zp")), max_size=40).map(

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from slice_api.slices.links.schemas import Arrival
-from slice_api.slices.links.stats_store import ALL
+from slice_api.slices.links.stats.store import ALL
 from slice_api.slices.links.store import DAYS, QUARTERS, get_link
-from slice_api.slices.links.visits import note_visits
+from slice_api.slices.links.visits.noting import note_visits
 from tests.conftest import ClientWith, Settle, Transact, on_every_engine
 from tests.support import FrozenClock, chassis_of, client_of, make_app, running
 

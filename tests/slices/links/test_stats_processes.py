@@ -16,12 +16,12 @@ import pytest
 from slice_api.chassis import EVENTS, Database, Tx
 from slice_api.chassis.storage.engines import make_storage
 from slice_api.chassis.storage.faults import StorageAway
-from slice_api.slices.links.orphans import Stray, note_strays
 from slice_api.slices.links.schemas import Arrival, StoredLink
-from slice_api.slices.links.stats import all_stats, link_stats, range_of
-from slice_api.slices.links.stats_schemas import AllVisitStats, VisitStats
+from slice_api.slices.links.stats.reading import all_stats, link_stats, range_of
+from slice_api.slices.links.stats.schemas import AllVisitStats, VisitStats
 from slice_api.slices.links.store import DAYS, LINKS, QUARTERS, VISITS
-from slice_api.slices.links.visits import note_visits
+from slice_api.slices.links.visits.noting import note_visits
+from slice_api.slices.links.visits.orphans import Stray, note_strays
 from tests.postgres import shared_postgres
 from tests.support import FrozenClock
 

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slice_api.chassis import EVENTS, Tx
-from slice_api.slices.links.intervals import Interval
 from slice_api.slices.links.schemas import Arrival, StoredLink
-from slice_api.slices.links.stats import link_stats, range_of
-from slice_api.slices.links.stats_counts import limited
-from slice_api.slices.links.stats_schemas import OTHER
+from slice_api.slices.links.stats.counts import limited
+from slice_api.slices.links.stats.intervals import Interval
+from slice_api.slices.links.stats.reading import link_stats, range_of
+from slice_api.slices.links.stats.schemas import OTHER
 from slice_api.slices.links.store import DAYS, LINKS, QUARTERS, VISITS
-from slice_api.slices.links.visits import note_visits
+from slice_api.slices.links.visits.noting import note_visits
 from tests.engines import OpenStorage
 from tests.support import FrozenClock
 

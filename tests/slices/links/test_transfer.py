@@ -14,13 +14,13 @@ from slice_api.chassis import Database, Principal
 from slice_api.chassis.clock import system_clock
 from slice_api.chassis.events import EVENTS
 from slice_api.chassis.storage.engines import make_storage
-from slice_api.slices.links.exports import columns_for, file_of, pages
-from slice_api.slices.links.imports import Maker, import_links, rehearse_import
-from slice_api.slices.links.passwords import Passwords
-from slice_api.slices.links.records import FileFormat
+from slice_api.slices.links.following.passwords import Passwords
 from slice_api.slices.links.schemas import ImportReport
 from slice_api.slices.links.site import Site
 from slice_api.slices.links.store import LINKS
+from slice_api.slices.links.transfer.exports import columns_for, file_of, pages
+from slice_api.slices.links.transfer.imports import Maker, import_links, rehearse_import
+from slice_api.slices.links.transfer.records import FileFormat
 from tests.conftest import ClientWith, on_every_engine
 from tests.support import client_of, make_app, running
 

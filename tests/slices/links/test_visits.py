@@ -8,11 +8,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from slice_api.slices.links import visitors
 from slice_api.slices.links.schemas import Arrival
 from slice_api.slices.links.store import LINKS
-from slice_api.slices.links.visitors import parse_agent, preferred_language, referrer_host
-from slice_api.slices.links.visits import visits_batch
+from slice_api.slices.links.visits import visitors
+from slice_api.slices.links.visits.noting import visits_batch
+from slice_api.slices.links.visits.visitors import parse_agent, preferred_language, referrer_host
 from tests.conftest import Settle
 from tests.support import chassis_of, client_of, make_app, running
 

@@ -4,14 +4,14 @@ from datetime import datetime
 from typing import NamedTuple
 
 from slice_api.chassis import Database, Tx
-from slice_api.slices.links import visitors
+from slice_api.slices.links.following.rules import chosen_rule
 from slice_api.slices.links.lookup import find_link, locked, over, started
-from slice_api.slices.links.rules import chosen_rule
 from slice_api.slices.links.schemas import Arrival, StoredLink
 from slice_api.slices.links.settings import LinksSettings
 from slice_api.slices.links.slugs import normal_slug
 from slice_api.slices.links.store import LINKS, state_of
 from slice_api.slices.links.urls import to_location, with_query
+from slice_api.slices.links.visits import visitors
 
 _NOT_KEPT = "no-store"
 

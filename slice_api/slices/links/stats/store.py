@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Final, NamedTuple, TypeVar
 
 from slice_api.chassis import Collection, Tx, at_least, at_most
-from slice_api.slices.links.stats_counts import (
+from slice_api.slices.links.stats.counts import (
     DAY_QUARTERS,
     PART_QUARTERS,
     QUARTER_SECONDS,
@@ -23,7 +23,7 @@ from slice_api.slices.links.stats_counts import (
     names_at,
     quarters_with,
 )
-from slice_api.slices.links.stats_schemas import DayOfVisits, Names, QuartersOfVisits
+from slice_api.slices.links.stats.schemas import DayOfVisits, Names, QuartersOfVisits
 from slice_api.slices.links.store import DAYS, QUARTERS
 
 ALL: Final = "all"

@@ -9,10 +9,10 @@ from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 
 from slice_api.chassis import Database, Principal, Problem, described
-from slice_api.slices.links.exports import MEDIA_TYPES, columns_for, file_of, pages
-from slice_api.slices.links.imports import Maker, import_links, rehearse_import
-from slice_api.slices.links.records import FileFormat
 from slice_api.slices.links.schemas import ImportReport, StoredLink
+from slice_api.slices.links.transfer.exports import MEDIA_TYPES, columns_for, file_of, pages
+from slice_api.slices.links.transfer.imports import Maker, import_links, rehearse_import
+from slice_api.slices.links.transfer.records import FileFormat
 
 MOST_BYTES: Final = 64 * 2**20
 _FORMATS: Final[Mapping[str, FileFormat]] = {

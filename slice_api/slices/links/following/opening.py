@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable
 from pydantic import SecretStr
 
 from slice_api.chassis import Database, Problem, Tx
+from slice_api.slices.links.following.passwords import Passwords
+from slice_api.slices.links.following.tries import give_back, reserve_try, tries_id
 from slice_api.slices.links.lookup import find_link, locked, over, started, wrong_password
-from slice_api.slices.links.passwords import Passwords
 from slice_api.slices.links.schemas import StoredLink
 from slice_api.slices.links.store import state_of
-from slice_api.slices.links.tries import give_back, reserve_try, tries_id
 
 ReadPassword = Callable[[], Awaitable[SecretStr | None]]
 """Reads what was sent as password, None when nothing was; raises what is wrong with the body."""

@@ -10,11 +10,11 @@ import orjson
 from pydantic import AfterValidator, create_model
 
 from slice_api.chassis import invalid
-from slice_api.slices.links.cells import Read, reader_of, unguarded
-from slice_api.slices.links.passwords import check_kept
-from slice_api.slices.links.records import FileFormat, Record, records
+from slice_api.slices.links.following.passwords import check_kept
 from slice_api.slices.links.schemas import NewLink, StoredLink
-from slice_api.slices.links.sources import Source, flat, headers_told, normal_name, ours, source_of
+from slice_api.slices.links.transfer.cells import Read, reader_of, unguarded
+from slice_api.slices.links.transfer.records import FileFormat, Record, records
+from slice_api.slices.links.transfer.sources import Source, flat, headers_told, normal_name, ours, source_of
 
 
 class Row(NamedTuple):

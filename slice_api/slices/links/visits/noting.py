@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 
 from slice_api.chassis import Batch, Tx
 from slice_api.slices.links.schemas import Arrival, LinkVisited, StoredLink, Visit
-from slice_api.slices.links.stats_counts import Gains, Seen, gain, gains_of, quarter_of
-from slice_api.slices.links.stats_store import ALL, count_visits, link_name
+from slice_api.slices.links.stats.counts import Gains, Seen, gain, gains_of, quarter_of
+from slice_api.slices.links.stats.store import ALL, count_visits, link_name
 from slice_api.slices.links.store import LINKS, add_visits
-from slice_api.slices.links.visitors import Told, told_by
+from slice_api.slices.links.visits.visitors import Told, told_by
 
 _REMEMBERED: Final = 2048
 _ANY_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -12,13 +12,13 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import SecretStr
 
 from slice_api.chassis import NOTICE_CSP, Problem, described, invalid
-from slice_api.slices.links.negotiation import prefers_page
-from slice_api.slices.links.pages import password_csp, password_page, preview_page, refusal_page, wait_page
-from slice_api.slices.links.passwords import Passwords
+from slice_api.slices.links.following.negotiation import prefers_page
+from slice_api.slices.links.following.pages import password_csp, password_page, preview_page, refusal_page, wait_page
+from slice_api.slices.links.following.passwords import Passwords
+from slice_api.slices.links.following.redirects import Redirection, Visitor
 from slice_api.slices.links.qr import MEDIA_TYPES, QrStyle, draw_qr, qr_tag
-from slice_api.slices.links.redirects import Redirection, Visitor
 from slice_api.slices.links.schemas import Preview
-from slice_api.slices.links.visitors import is_prefetch, parse_agent
+from slice_api.slices.links.visits.visitors import is_prefetch, parse_agent
 
 _HTML_HEADERS = {"Content-Security-Policy": NOTICE_CSP, "Cache-Control": "no-store", "Vary": "Accept"}
 _MAX_TEXT = 1024  # characters of a header that wait in memory until the visit is noted

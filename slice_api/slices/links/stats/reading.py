@@ -8,10 +8,10 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field, PlainValidator, TypeAdapter, ValidationError, WithJsonSchema
 
 from slice_api.chassis import Date, Fault, Time, Tx, all_invalid
-from slice_api.slices.links.intervals import Interval, last_intervals, start_of_day, starts, zone_of
 from slice_api.slices.links.lookup import find_link
-from slice_api.slices.links.stats_counts import QUARTER_SECONDS, ranked
-from slice_api.slices.links.stats_schemas import (
+from slice_api.slices.links.stats.counts import QUARTER_SECONDS, ranked
+from slice_api.slices.links.stats.intervals import Interval, last_intervals, start_of_day, starts, zone_of
+from slice_api.slices.links.stats.schemas import (
     OTHER,
     AllVisitStats,
     Counts,
@@ -22,7 +22,7 @@ from slice_api.slices.links.stats_schemas import (
     VisitsBy,
     VisitStats,
 )
-from slice_api.slices.links.stats_store import ALL, ORPHANS, StatsRange, Sums, slug_and_id, sums_of
+from slice_api.slices.links.stats.store import ALL, ORPHANS, StatsRange, Sums, slug_and_id, sums_of
 from slice_api.slices.links.store import LINKS
 
 MOST_INTERVALS: Final = 10_000

@@ -13,13 +13,13 @@ from pydantic import SecretStr, ValidationError
 from slice_api.chassis import Database, Principal, Problem, Taken, Tx, new_id
 from slice_api.slices.links import store
 from slice_api.slices.links.handlers import free_slug
-from slice_api.slices.links.records import FileFormat
-from slice_api.slices.links.rehearsal import Rehearsal, behaviours_there
-from slice_api.slices.links.rows import ImportedLink, rows_of
 from slice_api.slices.links.sameness import behaviour_of, same_live_link
 from slice_api.slices.links.schemas import FailedRow, ImportReport, LinksImported, StoredLink
 from slice_api.slices.links.site import Site, check_fit
-from slice_api.slices.links.sources import last_segment
+from slice_api.slices.links.transfer.records import FileFormat
+from slice_api.slices.links.transfer.rehearsal import Rehearsal, behaviours_there
+from slice_api.slices.links.transfer.rows import ImportedLink, rows_of
+from slice_api.slices.links.transfer.sources import last_segment
 
 MOST_FAILED: Final = 10_000
 _MOST_TOGETHER: Final = 200

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from slice_api.slices.links.stats_schemas import OTHER, Counts, DayOfVisits, Names, QuarterNames, QuartersOfVisits
-from slice_api.slices.links.visitors import Told
+from slice_api.slices.links.stats.schemas import OTHER, Counts, DayOfVisits, Names, QuarterNames, QuartersOfVisits
+from slice_api.slices.links.visits.visitors import Told
 
 QUARTER_SECONDS: Final = 900
 DAY_QUARTERS: Final = 96

@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 from slice_api.slices.links.languages import best_languages, covers
 from slice_api.slices.links.schemas import Rule, RuleConditions
-from slice_api.slices.links.visitors import is_bot
+from slice_api.slices.links.visits.visitors import is_bot
 
 # Windows phones called themselves both Android and iPhone, to be given the pages of these.
 _WINDOWS_PHONE: Final = re.compile(r"Windows Phone|IEMobile", re.IGNORECASE)

@@ -6,12 +6,12 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from slice_api.chassis import Batch, Later, Problem, Tx
-from slice_api.slices.links.redirects import Visitor
+from slice_api.slices.links.following.redirects import Visitor
 from slice_api.slices.links.slugs import check_slug
-from slice_api.slices.links.stats_counts import Gains, gain, quarter_of
-from slice_api.slices.links.stats_store import ORPHANS, count_visits
+from slice_api.slices.links.stats.counts import Gains, gain, quarter_of
+from slice_api.slices.links.stats.store import ORPHANS, count_visits
 from slice_api.slices.links.store import get_link
-from slice_api.slices.links.visitors import is_bot
+from slice_api.slices.links.visits.visitors import is_bot
 
 
 class Stray(NamedTuple):

@@ -8,11 +8,11 @@ from typing import Any, Final
 import orjson
 
 from slice_api.chassis import Database, PageQuery, Principal
-from slice_api.slices.links.cells import as_cell
-from slice_api.slices.links.records import FileFormat
-from slice_api.slices.links.rows import NOT_EXPORTED
 from slice_api.slices.links.schemas import StoredLink
 from slice_api.slices.links.store import LINKS
+from slice_api.slices.links.transfer.cells import as_cell
+from slice_api.slices.links.transfer.records import FileFormat
+from slice_api.slices.links.transfer.rows import NOT_EXPORTED
 
 MEDIA_TYPES: Final[Mapping[FileFormat, str]] = {
     "ndjson": "application/x-ndjson",

@@ -1,0 +1,1 @@
+"""Following a link: rules, passwords, and the pages that visitors see."""

@@ -1,0 +1,1 @@
+"""Statistics of visits: counted when they are noted, so that reading takes as long for a million."""

@@ -1,0 +1,1 @@
+"""Links as files: out of this service, and in from others."""
