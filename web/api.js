@@ -89,6 +89,39 @@ export const call = async (method, path, { body, headers = {}, signal } = {}) =>
 /** @param {string} path @param {AbortSignal} [signal] @returns {Promise<any>} the body */
 export const get = async (path, signal) => (await call("GET", path, { signal })).data;
 
+/**
+ * Sends a file; tells how much of it has gone, which fetch cannot.
+ * @param {string} path
+ * @param {File} file
+ * @param {{ type: string, onProgress: (share: number) => void, signal: AbortSignal }} options share: from 0 to 1
+ * @returns {Promise<any>} the body of the answer; throws an ApiError, or an AbortError once it was stopped
+ */
+export const sendFile = (path, file, { type, onProgress, signal }) =>
+  new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    const read = () => {
+      try {
+        return JSON.parse(request.responseText);
+      } catch {
+        return {};
+      }
+    };
+    request.open("POST", path);
+    request.setRequestHeader("Content-Type", type);
+    request.setRequestHeader("Accept", "application/json");
+    request.upload.onprogress = ({ loaded, total }) => onProgress(total ? loaded / total : 0);
+    request.onload = () => {
+      const { status } = request;
+      if (status >= 200 && status < 300) return resolve(read());
+      const request_id = request.getResponseHeader("X-Request-ID") ?? undefined;
+      reject(apiError({ type: "about:blank", title: `The server answered ${status}`, status, request_id, ...read() }));
+    };
+    request.onerror = () => reject(apiError(NO_ANSWER));
+    request.onabort = () => reject(new DOMException("Stopped", "AbortError"));
+    signal.addEventListener("abort", () => request.abort(), { once: true });
+    request.send(file);
+  });
+
 const randomKey = () =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 

@@ -6,7 +6,8 @@
 /** @typedef {Node | string | number | null | undefined | false | Child[]} Child */
 
 const SVG = "http://www.w3.org/2000/svg";
-const LOCALE = navigator.language.startsWith("en") ? navigator.language : "en-GB";
+/** How numbers and times are written: the words of the page are English. */
+export const LOCALE = navigator.language.startsWith("en") ? navigator.language : "en-GB";
 
 const setProperty = (element, name, value) => {
   if (value === null || value === undefined || value === false) return;
@@ -75,6 +76,12 @@ const ICONS = {
   back: "M15 5l-7 7 7 7",
   terminal: "m5 7 5 5-5 5M12 18h7",
   external: "M14 4h6v6M20 4l-9 9M18 14v5a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1V7a1 1 0 0 1 1-1h5",
+  down: "m6 9 6 6 6-6",
+  arrow: "M5 12h14m-5-5 5 5-5 5",
+  up: "m6 15 6-6 6 6",
+  lock: "M8 11V7.500a4 4 0 0 1 8 0V11M6 11h12a1 1 0 0 1 1 1v7a1 1 0 0 1-1 1H6a1 1 0 0 1-1-1v-7a1 1 0 0 1 1-1z",
+  rules:
+    "M4 12h5m0 0c4 0 4-6 8-6h3m-11 6c4 0 4 6 8 6h3M17.500 3.500 20 6l-2.500 2.500M17.500 15.500 20 18l-2.500 2.500",
   slices: "M12 3l8.500 4.500L12 12 3.500 7.500zM3.500 12 12 16.500l8.500-4.500M3.500 16.500 12 21l8.500-4.500",
   book: "M5 4h11a3 3 0 0 1 3 3v13H8a3 3 0 0 1-3-3zM5 17a3 3 0 0 1 3-3h11",
 };
@@ -291,12 +298,13 @@ export const codeBlock = (text, label = "Copy") =>
 // ---- dialogs -------------------------------------------------------------
 
 /**
- * Opens a modal dialog; Escape, the close button and `close()` end it.
- * @param {{ title: string, content: Child, isWide?: boolean, onClose?: () => void, isAlert?: boolean }} options
+ * Opens a modal dialog; Escape, the close button and `close()` end it. `mayClose` can keep people from the first two.
+ * @param {{ title: string, content: Child, isWide?: boolean, onClose?: () => void, isAlert?: boolean, mayClose?: () => boolean }} options
  * @returns {() => void} close
  */
-export const openDialog = ({ title, content, isWide = false, isAlert = false, onClose }) => {
+export const openDialog = ({ title, content, isWide = false, isAlert = false, onClose, mayClose = () => true }) => {
   const id = newId("dialog");
+  const leave = () => mayClose() && dialog.close();
   const dialog = h(
     `dialog${isWide ? ".wide" : ""}`,
     { "aria-labelledby": id, role: isAlert ? "alertdialog" : null },
@@ -304,11 +312,7 @@ export const openDialog = ({ title, content, isWide = false, isAlert = false, on
       "div.dialog-head",
       null,
       h("h2", { id }, title),
-      h(
-        "button.icon-button.quiet",
-        { type: "button", "aria-label": "Close", onclick: () => dialog.close() },
-        icon("close"),
-      ),
+      h("button.icon-button.quiet", { type: "button", "aria-label": "Close", onclick: leave }, icon("close")),
     ),
     h("div.dialog-body", null, content),
   );
@@ -316,7 +320,8 @@ export const openDialog = ({ title, content, isWide = false, isAlert = false, on
     dialog.remove();
     onClose?.();
   });
-  dialog.addEventListener("click", (event) => event.target === dialog && !isAlert && dialog.close());
+  dialog.addEventListener("cancel", (event) => event.target === dialog && !mayClose() && event.preventDefault());
+  dialog.addEventListener("click", (event) => event.target === dialog && !isAlert && leave());
   document.body.append(dialog);
   dialog.showModal();
   dialog.querySelector("[autofocus], input, select, textarea, .dialog-body button")?.focus();
@@ -359,15 +364,16 @@ const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
 /**
  * The command that does what the page does.
- * @param {{ method?: string, path: string, body?: unknown, headers?: Record<string, string>, isPublic?: boolean }} request
+ * @param {{ method?: string, path: string, body?: unknown, file?: string, headers?: Record<string, string>, isPublic?: boolean }} request
  */
-export const curlText = ({ method = "GET", path, body, headers = {}, isPublic = false }) => {
+export const curlText = ({ method = "GET", path, body, file, headers = {}, isPublic = false }) => {
   const lines = [
     `curl -sS${method === "GET" ? "" : ` -X ${method}`} ${quoted(location.origin + path)}`,
     !isPublic && '-H "Authorization: Bearer $SLICE_KEY"',
     ...Object.entries(headers).map(([name, value]) => `-H ${quoted(`${name}: ${value}`)}`),
     body !== undefined && !headers["Content-Type"] && "-H 'Content-Type: application/json'",
     body !== undefined && `--data ${quoted(JSON.stringify(body))}`,
+    file && `--data-binary ${quoted(`@${file}`)}`,
   ];
   return lines.filter(Boolean).join(" \\\n  ");
 };

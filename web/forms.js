@@ -1,19 +1,33 @@
 /**
  * A form from fields: labels, help and examples, an input that fits each kind, and every fault of a 422 at its field.
  *
- * A control is what a field is edited with: `{ element, focus, read, isLabelled }`. `read()` gives
- * `{ value }`, `{ error }` for text that cannot be a value, or `{}` when nothing was given.
+ * A control is what a field is edited with. `read()` gives `{ value }`, `{ error }` for text that cannot be a value,
+ * `{ faults }` for what is wrong deeper inside, or `{}` when nothing was given. `isSent` with a value sends it even when it
+ * looks like what is there: a password that is not shown can be taken away only so.
+ *
+ * A control of many parts shows faults at them: it gets those that lie deeper than its field (`#/rules/0/url` comes as the
+ * path `["0", "url"]`) in `showFaults`, and gives back those that it has no place for.
  */
 import { codeSpans, curlButton, fill, formatNumber, h, humanize, icon, newId, problemNote } from "./dom.js";
 
 /**
  * @typedef {import("./schema.js").Field} Field
- * @typedef {{ value?: any, error?: string }} Reading
- * @typedef {{ element: HTMLElement, focus: () => void, read: () => Reading, isGroup?: boolean }} Control
- * @typedef {(field: Field, initial: any, attributes: Record<string, any>) => Control} ControlMaker
+ * @typedef {{ path: string[], text: string }} Fault
+ * @typedef {{ value?: any, error?: string, faults?: Fault[], isSent?: boolean }} Reading
+ * @typedef {Object} Control
+ * @property {HTMLElement} element
+ * @property {(path?: string[]) => void} focus the path of a fault, when there is one to go to
+ * @property {() => Reading} read
+ * @property {(faults: Fault[]) => Fault[]} [showFaults] an empty list takes away what is shown
+ * @property {boolean} [isGroup] several inputs under one label
+ * @property {boolean} [isWide] takes a whole row where fields stand side by side
+ * @typedef {(field: Field, initial: any, attributes: Record<string, any>, object?: any) => Control} ControlMaker the object
+ *   is the one that is edited, if there is one
  */
 
 const EMPTY = {};
+/** What is said where something must be given. */
+export const NEEDED = "This is needed.";
 const pad = (number) => String(number).padStart(2, "0");
 
 /** The local time as `datetime-local` wants it. @param {string} at */
@@ -143,6 +157,25 @@ const selectControl = (field, initial, attributes) => {
 const checkControl = (field, initial, attributes) => {
   const input = h("input", { ...attributes, type: "checkbox", checked: Boolean(initial) });
   return { element: input, focus: () => input.focus(), read: () => ({ value: input.checked }) };
+};
+
+/**
+ * One out of a few, all of them seen at once.
+ * @param {{ label: string, options: [value: string, words: string][], value: string, onChoose: (value: string) => void, attributes?: Record<string, any> }} options
+ */
+export const segments = ({ label, options, value, onChoose, attributes = {} }) => {
+  const name = newId("segment");
+  const inputs = options.map(([each]) =>
+    h("input", { type: "radio", name, value: each, checked: each === value, onchange: () => onChoose(each) }),
+  );
+  const element = h(
+    "div.segments",
+    { role: "radiogroup", "aria-label": label, ...attributes },
+    options.map(([, words], index) => h("label", null, inputs[index], h("span", null, words))),
+  );
+  const read = () => inputs.find((input) => input.checked)?.value;
+  const focus = () => (inputs.find((input) => input.checked) ?? inputs[0]).focus();
+  return { element, read, focus };
 };
 
 /** Several out of a few; also used by pages that know the choices. @type {ControlMaker} */
@@ -293,16 +326,21 @@ const hintOf = ({ kind, help, schema }, isOwnControl) => {
 };
 
 /** One field with its label, control, help and place for a fault. */
-const fieldRow = (field, initial, makeControl) => {
+const fieldRow = (field, initial, makeControl, object) => {
   const id = newId(field.name);
   const hint = hintOf(field, makeControl !== controlFor);
   const describedBy = [hint && `${id}-help`, `${id}-fault`].filter(Boolean).join(" ");
-  const control = makeControl(field, initial, {
-    id,
-    name: field.name,
-    "aria-describedby": describedBy,
-    "aria-required": field.isRequired ? "true" : null,
-  });
+  const control = makeControl(
+    field,
+    initial,
+    {
+      id,
+      name: field.name,
+      "aria-describedby": describedBy,
+      "aria-required": field.isRequired ? "true" : null,
+    },
+    object,
+  );
   const target = control.element.id === id ? control.element : control.element.querySelector(`#${id}`);
   const isCheck = target?.type === "checkbox";
   const words = [field.label, field.isRequired && h("span.required", { "aria-hidden": "true" }, " *")];
@@ -319,15 +357,21 @@ const fieldRow = (field, initial, makeControl) => {
     if (text) target?.setAttribute("aria-invalid", "true");
     else target?.removeAttribute("aria-invalid");
   };
+  /** @param {Fault[]} faults */
+  const showFaults = (faults) => {
+    const isDeep = ({ path }) => path.length > 0;
+    const left = control.showFaults?.(faults.filter(isDeep)) ?? faults.filter(isDeep);
+    showFault([...faults.filter((each) => !isDeep(each)), ...left].map(({ text }) => text).join(" "));
+  };
   const element = h(
-    `div.field${isCheck ? ".check" : ""}`,
+    `div.field${isCheck ? ".check" : ""}${control.isWide ? ".wide" : ""}`,
     { dataset: { field: field.name, kind: field.kind } },
     isCheck ? h("div.check-line", null, control.element, label) : [label, control.element],
     hint && h("p.help", { id: `${id}-help` }, codeSpans(hint)),
     fault,
   );
   element.addEventListener("input", () => showFault(""));
-  return { field, element, focus: control.focus, read: control.read, showFault };
+  return { field, element, focus: control.focus, read: control.read, showFaults };
 };
 
 const isSame = (a, b) => JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
@@ -342,7 +386,8 @@ const blankOf = (field) => {
   return ["string", "text", "url"].includes(field.kind) ? "" : undefined;
 };
 
-const initialOf = (field, initial) => initial?.[field.name] ?? (initial ? undefined : field.schema.default);
+const initialOf = (field, initial, given) =>
+  initial?.[field.name] ?? (initial ? undefined : (given?.[field.name] ?? field.schema.default));
 
 /** The body of a create: what was given and is not the default anyway. */
 const createEntry = ({ field, value }) => {
@@ -356,7 +401,8 @@ const createEntry = ({ field, value }) => {
 /** The body of a merge patch: what differs; `null` clears. */
 const patchEntry =
   (initial) =>
-  ({ field, value }) => {
+  ({ field, value, isSent }) => {
+    if (isSent) return [[field.name, value]];
     const next = value === undefined ? blankOf(field) : value;
     if (next === undefined || isUnchanged(field, next, initial[field.name])) return [];
     const isBlankAlready = initial[field.name] === undefined && (next === null || next === "" || next === false);
@@ -367,6 +413,7 @@ const patchEntry =
  * @param {Object} options
  * @param {Field[]} options.fields
  * @param {any} [options.initial] the object to edit; without it the form creates
+ * @param {Record<string, any>} [options.given] what a form that creates starts with
  * @param {string} options.submit the word on the button
  * @param {(body: any) => Promise<unknown>} options.onSubmit throws a problem to show it
  * @param {() => void} [options.onCancel]
@@ -382,6 +429,7 @@ export const schemaForm = (options) => {
   const {
     fields,
     initial,
+    given,
     submit,
     onSubmit,
     onCancel,
@@ -392,17 +440,20 @@ export const schemaForm = (options) => {
     label,
     isResetAfter,
   } = options;
-  const rows = fields.map((field) => fieldRow(field, initialOf(field, initial), controls[field.name] ?? controlFor));
+  const rows = fields.map((field) =>
+    fieldRow(field, initialOf(field, initial, given), controls[field.name] ?? controlFor, initial),
+  );
   const summary = h("div.form-summary", { role: "alert" });
   const button = h("button.primary", { type: "submit" }, submit);
   const isFolded = ({ field }) => field.name !== primary && (primary ? true : !field.isRequired);
   const folded = foldLabel ? rows.filter(isFolded) : [];
   const open = rows.filter((row) => !folded.includes(row));
+  const isGiven = ({ field }) => given?.[field.name] !== undefined;
   const fold =
     folded.length > 0 &&
     h(
       "details.fold",
-      null,
+      { open: folded.some(isGiven) },
       h("summary", null, foldLabel),
       h(
         "div.fields",
@@ -415,27 +466,19 @@ export const schemaForm = (options) => {
   const toBody = (readings) => Object.fromEntries(readings.flatMap(initial ? patchEntry(initial) : createEntry));
 
   const showFaults = (faults) => {
-    const byRow = faults.map(({ name, text }) => ({ text, row: rows.find((row) => row.field.name === name) }));
-    rows.forEach((row) =>
-      row.showFault(
-        byRow
-          .filter((fault) => fault.row === row)
-          .map((fault) => fault.text)
-          .join(" "),
-      ),
-    );
+    const byRow = faults.map((fault) => ({ ...fault, row: rows.find((row) => row.field.name === fault.name) }));
+    rows.forEach((row) => row.showFaults(byRow.filter((fault) => fault.row === row)));
     const [first] = byRow.filter((fault) => fault.row);
     if (fold && byRow.some((fault) => folded.includes(fault.row))) fold.open = true;
-    first?.row.focus();
+    first?.row.focus(first.path);
     return byRow.filter((fault) => !fault.row).map((fault) => fault.text);
   };
 
   const showProblem = (error) => {
-    const faults = (error.problem?.errors ?? []).map(({ pointer, detail }) => ({
-      name: decodePointer(pointer),
-      pointer,
-      text: detail,
-    }));
+    const faults = (error.problem?.errors ?? []).map(({ pointer, detail }) => {
+      const [name, ...path] = decodePointer(pointer);
+      return { name, path, text: detail };
+    });
     const homeless = showFaults(faults);
     const hasAllPlaces = faults.length > 0 && !homeless.length;
     // A single fault is told where the focus is now.
@@ -466,15 +509,16 @@ export const schemaForm = (options) => {
     if (button.disabled) return;
     fill(summary);
     const readings = readAll();
-    const faults = readings.flatMap(({ field, value, error }) => {
+    const found = readings.flatMap(({ field, value, error, faults = [] }) => {
       const isMissing =
         field.isRequired &&
         !error &&
         (value === undefined || (Array.isArray(value) && !value.length && field.schema.minItems > 0));
-      return error || isMissing ? [{ name: field.name, text: error ?? "This is needed." }] : [];
+      const own = error || isMissing ? [{ path: [], text: error ?? NEEDED }] : [];
+      return [...own, ...faults].map((fault) => ({ ...fault, name: field.name }));
     });
-    showFaults(faults);
-    if (faults.length) return;
+    showFaults(found);
+    if (found.length) return;
     setBusy(true);
     try {
       await onSubmit(toBody(readings));
@@ -518,7 +562,8 @@ export const schemaForm = (options) => {
   return form;
 };
 
+/** The field that a fault lies in, and the way to it from there. @returns {string[]} */
 const decodePointer = (pointer = "") => {
-  const part = pointer.startsWith("#/") ? pointer.slice(2).split("/")[0] : pointer.split("/").at(-1);
-  return part.replaceAll("~1", "/").replaceAll("~0", "~");
+  const parts = pointer.startsWith("#/") ? pointer.slice(2).split("/") : [pointer.split("/").at(-1)];
+  return parts.map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
 };

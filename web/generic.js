@@ -8,6 +8,7 @@
  * @typedef {Object} Page
  * @property {string[]} [columns] the columns of the list, by field name
  * @property {string[]} [first] the fields that come first on the object's page and in forms
+ * @property {string[]} [firstInForms] where forms have an order of their own
  * @property {string[]} [derived] columns and facts that the API does not send; each is drawn by its cell
  * @property {Record<string, (item: any, field: Field) => Node>} [cells] own cells, in the list and on the object's page
  * @property {Record<string, (item: any, field: Field) => Node>} [listCells] own cells in the list alone
@@ -17,6 +18,10 @@
  * @property {(answer: any, ctx: Context) => Node} [created] what stands under the quick form after a create
  * @property {(item: any, ctx: Context) => Node} [aside] what stands at the side of the object's page
  * @property {(item: any, ctx: Context) => Node[]} [tools] more buttons on the object's page
+ * @property {(item: any, ctx: Context) => Node} [lead] what stands below the title of the object's page
+ * @property {(item: any, ctx: Context) => Node} [above] what stands above the facts of the object's page
+ * @property {(ctx: Context, list: { load: (how?: { isQuiet?: boolean }) => Promise<void> }) => Node[]} [listTools] more buttons on the list's page
+ * @property {(ctx: Context) => Node} [overview] what stands between the quick form and the list
  * @property {Record<string, { columns?: string[], cells?: Page["cells"] }>} [subLists] by the last part of their path
  * @property {string} [onceWarning] what to say beside a value that is shown only once
  * @property {(ctx: Context) => Promise<HTMLElement> | HTMLElement} [list] a whole list page of its own
@@ -43,8 +48,19 @@ import {
   toast,
 } from "./dom.js";
 import { controlFor, schemaForm } from "./forms.js";
-import { bodySchema, changesFrom, columnsOf, describeSlice, fieldsOf, fillPath, leading, nameOf } from "./schema.js";
-import { listView } from "./table.js";
+import { menuButton } from "./menu.js";
+import {
+  bodySchema,
+  changesFrom,
+  columnsOf,
+  describeSlice,
+  fieldsOf,
+  fillPath,
+  leading,
+  nameOf,
+  parametersOf,
+} from "./schema.js";
+import { listView, valueElement } from "./table.js";
 
 const derivedField = (name) => ({
   name,
@@ -60,7 +76,7 @@ const derivedField = (name) => ({
 
 /** What a page needs to know about its slice, in the order that the page asks for. @param {any} ctx @returns {Context} */
 export const withOperations = (ctx) => {
-  const { derived = [], first = [] } = ctx.page;
+  const { derived = [], first = [], firstInForms = first } = ctx.page;
   const ops = describeSlice(ctx.doc, ctx.slice.name);
   const isSent = (name) => ops.itemFields.some((field) => field.name === name);
   const itemFields = [...ops.itemFields, ...derived.filter((name) => !isSent(name)).map(derivedField)];
@@ -69,8 +85,8 @@ export const withOperations = (ctx) => {
     ops: {
       ...ops,
       itemFields: leading(itemFields, [...first, ops.idKey]),
-      createFields: leading(ops.createFields, first),
-      updateFields: leading(ops.updateFields, first),
+      createFields: leading(ops.createFields, firstInForms),
+      updateFields: leading(ops.updateFields, firstInForms),
     },
   };
 };
@@ -245,13 +261,61 @@ const exampleBody = (fields) =>
       .map((field) => [field.name, field.example ?? field.options[0] ?? (field.kind === "tags" ? [] : "…")]),
   );
 
+/** What stands in the address besides the filters. @param {Context} ctx */
+const otherQuery = ({ ops }) => {
+  const names = new Set(ops.filters.map((field) => field.name));
+  const { searchParams } = new URL(location.href);
+  return Object.fromEntries(
+    [...searchParams.keys()].filter((name) => !names.has(name)).map((name) => [name, searchParams.getAll(name)]),
+  );
+};
+
+/** Tags in a list lead to what else has them, where the list can be filtered by them. */
+const tagCells = (ctx, bar) => {
+  const filterOf = (field) => ctx.ops.filters.find(({ name }) => [field.name, singular(field.name)].includes(name));
+  const link = (filter) => (tag) => {
+    const onclick = (event) => {
+      if (event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+      event.preventDefault();
+      const given = bar.read();
+      const tags = filter.kind === "tags" ? [...new Set([given[filter.name] ?? [], tag].flat())] : tag;
+      ctx.go(withQuery(listPath(ctx), { ...otherQuery(ctx), ...given, [filter.name]: tags }));
+    };
+    return h(
+      "a.tag",
+      { href: withQuery(listPath(ctx), { [filter.name]: tag }), title: `Show all with “${tag}”`, onclick },
+      tag,
+    );
+  };
+  const isTagged = (field) => field.kind === "tags" && filterOf(field);
+  const cell = (field) => (item) => {
+    const tags = item[field.name] ?? [];
+    return tags.length ? h("span.tags", null, tags.map(link(filterOf(field)))) : valueElement(field, tags);
+  };
+  return Object.fromEntries(ctx.ops.itemFields.filter(isTagged).map((field) => [field.name, cell(field)]));
+};
+
+/** The whole list as a file; where there are several formats, one chooses. @param {Context} ctx */
+const exportButton = (ctx) => {
+  const { slice, ops } = ctx;
+  if (!canDo(ops.export)) return null;
+  const format = parametersOf(ctx.doc, ops.export.operation, "query").find(({ name }) => name === "format");
+  const files = (format?.options ?? ["csv"]).map((each) => ({
+    text: String(each).toUpperCase(),
+    href: withQuery(ops.export.path, { format: each }),
+    download: `${slice.name}.${each}`,
+  }));
+  if (files.length > 1) return menuButton({ face: "Export", items: () => files }).element;
+  return h("a.button", { href: files[0].href, download: files[0].download }, "Export");
+};
+
 /** @param {Context} ctx @returns {HTMLElement} */
 export const listPage = (ctx) => {
   const { slice, ops, page, signal } = ctx;
   const isCreatable = canDo(ops.create);
   const newHref = `${listPath(ctx)}/new`;
   const bar = filterBar(ctx, () => {
-    ctx.go(withQuery(listPath(ctx), bar.read()), { isReplaced: true, isQuiet: true });
+    ctx.go(withQuery(listPath(ctx), { ...otherQuery(ctx), ...bar.read() }), { isReplaced: true, isQuiet: true });
     list.load({ isQuiet: true });
   });
   const newButton = (isMain) =>
@@ -275,7 +339,7 @@ export const listPage = (ctx) => {
     label: slice.title,
     one: thing(ctx),
     columns: columnsOf(ops.itemFields, ops.idKey, page.columns),
-    cells: { ...page.cells, ...page.listCells },
+    cells: { ...tagCells(ctx, bar), ...page.cells, ...page.listCells },
     keyOf: (item) => String(item[ops.idKey]),
     hrefOf: hrefOf(ctx),
     beside: page.beside,
@@ -286,19 +350,18 @@ export const listPage = (ctx) => {
   followList(ctx, list);
   list.load({ rows: ctx.left?.rows }).then(() => ctx.left && !signal.aborted && scrollTo(0, ctx.left.scroll));
   const ownActions = ops.ownActions.filter(canDo).map((action) => actionButton(ctx, action, action.path));
-  const exportLink =
-    canDo(ops.export) &&
-    h(
-      "a.button.quiet",
-      { href: withQuery(ops.export.path, { format: "csv" }), download: `${slice.name}.csv` },
-      "Export",
-    );
-  const actions = [exportLink, ownActions, isCreatable && !page.quick && newButton(true)];
+  const actions = [
+    page.listTools?.(ctx, list),
+    exportButton(ctx),
+    ownActions,
+    isCreatable && !page.quick && newButton(true),
+  ];
   return h(
     "div.page",
     null,
     pageHead({ title: slice.title, text: firstSentence(slice.description), actions }),
     page.quick && isCreatable && quickCreate(ctx, list),
+    page.overview?.(ctx),
     bar.element,
     list.element,
   );
@@ -388,8 +451,14 @@ export const newPage = (ctx) => {
     stage.querySelector("input")?.focus();
   };
   const optional = ops.createFields.filter((field) => !field.isRequired);
+  // An address such as `/app/links/new?slug=guide` fills in what it knows.
+  const isText = ({ kind }) => ["string", "text", "url", "email"].includes(kind);
+  const given = Object.fromEntries(
+    ops.createFields.filter(isText).map(({ name }) => [name, ctx.url.searchParams.get(name) ?? undefined]),
+  );
   const form = schemaForm({
     fields: ops.createFields,
+    given,
     controls: page.controls,
     submit: `Create ${thing(ctx)}`,
     label: `New ${thing(ctx)}`,

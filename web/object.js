@@ -3,7 +3,7 @@
  *
  * @typedef {import("./generic.js").Context} Context
  */
-import { call, onEvents, statusOf } from "./api.js";
+import { call, onEvents, statusOf, withQuery } from "./api.js";
 import {
   confirmDialog,
   curlButton,
@@ -151,15 +151,17 @@ export const objectPage = (ctx, id) => {
   const head = h("div");
   const main = h("div", null, skeleton(8));
   const side = h("div.aside", { hidden: true });
+  const above = h("div.above", { hidden: true });
   const below = h("div.below");
-  const element = h("div.page", null, head, h("div.object", null, main, side), below);
+  const element = h("div.page", null, head, above, h("div.object", null, main, side), below);
   let loaded = null;
   let isEditing = false;
 
   const back = { href: listPath(ctx), text: slice.title };
   const showHead = (actions) => {
     const hadFocus = head.contains(document.activeElement);
-    fill(head, pageHead({ title: loaded ? nameOf(loaded.data, ops.idKey) : id, back, actions }));
+    const text = loaded && actions && page.lead?.(loaded.data, ctx);
+    fill(head, pageHead({ title: loaded ? nameOf(loaded.data, ops.idKey) : id, back, text, actions }));
     if (hadFocus) head.querySelector("h1").focus();
   };
 
@@ -182,7 +184,13 @@ export const objectPage = (ctx, id) => {
 
   const setEditing = (next) => {
     isEditing = next;
-    ctx.go(`${location.pathname}${isEditing ? "?edit" : ""}`, { isReplaced: true, isQuiet: true });
+    const query = new URLSearchParams(location.search);
+    query.delete("edit");
+    const others = Object.fromEntries(query);
+    ctx.go(withQuery(location.pathname, { edit: isEditing ? "yes" : null, ...others }), {
+      isReplaced: true,
+      isQuiet: true,
+    });
     show();
     if (!isEditing) head.querySelector("h1").focus({ preventScroll: true });
   };
@@ -190,6 +198,7 @@ export const objectPage = (ctx, id) => {
   const show = () => {
     if (isEditing) {
       side.hidden = true;
+      above.hidden = true;
       showHead(null);
       fill(
         main,
@@ -221,6 +230,7 @@ export const objectPage = (ctx, id) => {
     ]);
     fill(main, facts(ops.itemFields, loaded.data, page.cells));
     side.hidden = false;
+    above.hidden = !above.firstChild;
   };
 
   const showGone = () => {
@@ -234,6 +244,7 @@ export const objectPage = (ctx, id) => {
       ),
     );
     fill(below);
+    fill(above);
     fill(side);
     showHead(null);
   };
@@ -277,6 +288,7 @@ export const objectPage = (ctx, id) => {
     try {
       loaded = await call("GET", path, { signal });
       isEditing = ctx.url.searchParams.has("edit") && canDo(ops.update);
+      fill(above, page.above?.(loaded.data, ctx));
       show();
       fill(side, page.aside?.(loaded.data, ctx));
       fill(
