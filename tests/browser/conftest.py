@@ -6,6 +6,7 @@ Not by all tests: while Playwright is there, its event loop runs in this thread,
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -51,19 +52,26 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def stranger(browser: Browser, server: Server) -> Iterator[Page]:
-    """A page before signing in. What it says on its console as a warning or error fails the test."""
-    context = browser.new_context(base_url=server.url, viewport={"width": 1280, "height": 860})
-    page = context.new_page()
+@contextmanager
+def without_complaints(page: Page) -> Iterator[Page]:
+    """What a page says on its console as a warning or error fails the test."""
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
     page.set_default_timeout(10_000)
     yield page
-    context.close()
+    page.close()
     # The browser itself reports answers such as 401 and 422; those are what some tests are about.
     assert [each for each in complaints if "Failed to load resource" not in each] == []
+
+
+@pytest.fixture
+def stranger(browser: Browser, server: Server) -> Iterator[Page]:
+    """A page before signing in."""
+    context = browser.new_context(base_url=server.url, viewport={"width": 1280, "height": 860})
+    with without_complaints(context.new_page()) as page:
+        yield page
+    context.close()
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def test_signing_out_ends_the_session(page: Page) -> None:
 def test_a_link_is_made_shown_with_its_qr_code_visited_and_deleted(page: Page, server: Server) -> None:
     page.goto("/app/links")
     page.get_by_label("URL").first.fill("https://docs.python.org/3.11/library/")
-    page.get_by_text("Own slug, tags, limits").click()
+    page.get_by_text("Slug, password, rules").click()
     page.get_by_label("Slug").fill("journey")
     page.get_by_role("button", name="Shorten").click()
     page.get_by_role("link", name="QR code and details").click()
