@@ -5,6 +5,7 @@ handlers without any, `clock` to let time pass, `settle` to have done what is do
 say what was told. All of them speak of the same app. `@on_every_engine` runs a test once on each storage engine.
 """
 
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -42,6 +43,11 @@ class AssertEvents(Protocol):
     """Says which events have been told; see the fixture `assert_events`."""
 
     async def __call__(self, *expected: Told) -> None: ...
+
+
+def pytest_configure() -> None:
+    """Garbage is looked for less often: making an app makes much, and nearly all of the rest stays to the end."""
+    gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,6 +7,7 @@ other relatively, so one digest for the whole folder needs no build step.
 import gzip
 import mimetypes
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
@@ -48,6 +49,7 @@ def media_type_of(name: str) -> str:
     return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
 
 
+@lru_cache(maxsize=512)
 def as_web_file(content: bytes, media_type: str) -> WebFile:
     """A file with its ETag, and its compressed form where that pays."""
     etag = blake2b(content, digest_size=8).hexdigest()
@@ -61,6 +63,14 @@ def _contents(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     }
+
+
+def _digest(contents: Mapping[str, bytes]) -> str:
+    """What tells these files from those of any other version."""
+    digest = blake2b(digest_size=6)
+    for name, content in sorted(contents.items()):
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
 
 
 def page_names(folder: Path) -> frozenset[str]:
@@ -77,7 +87,7 @@ def read_web_files(folder: Path, slice_folders: Mapping[str, Path] | None = None
     for slice_name, slice_folder in (slice_folders or {}).items():
         own = _contents(slice_folder / "web")
         contents |= {f"slices/{slice_name}/{name}": content for name, content in own.items()}
-    digest = blake2b(repr(sorted(contents.items())).encode(), digest_size=6).hexdigest()
+    digest = _digest(contents)
     lasting = f"{_PREFIX}{digest}/".encode()
     files = {
         name: as_web_file(

@@ -27,8 +27,10 @@ export const takesNoOtherBody = (client: ReturnType<typeof createClient<paths>>)
 _CONFIG = {
     "package_name_override": "slice_api_client",
     "post_hooks": [],
-    # The generator knows no pictures; as bytes it takes them.
-    "content_type_overrides": {"image/svg+xml": "application/octet-stream", "image/png": "application/octet-stream"},
+    # The generator knows neither pictures nor tables; as bytes it takes them.
+    "content_type_overrides": dict.fromkeys(
+        ("image/svg+xml", "image/png", "text/csv", "application/x-ndjson"), "application/octet-stream"
+    ),
 }
 
 

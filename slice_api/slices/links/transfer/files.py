@@ -30,7 +30,7 @@ _CSV_EXAMPLE: Final = 'url,slug,title,tags\r\nhttps://example.org/guide,guide,Th
 
 
 def _file(example: str) -> Mapping[str, Any]:
-    return {"schema": {"type": "string"}, "example": example}
+    return {"schema": {"type": "string", "format": "binary"}, "example": example}
 
 
 CONTENT: Final = {"application/x-ndjson": _file(_NDJSON_EXAMPLE), "text/csv": _file(_CSV_EXAMPLE)}
