@@ -22,7 +22,11 @@ from tests.support import settle as settle_app
 from tests.told import Told, difference
 
 _ROOT = Path(__file__).parent.parent
-_LONGEST = {"test_engine_away.py", "test_generated.py", "test_made.py", "test_readme.py", "test_workers.py"}
+_LONGEST = {
+    *("test_crashes.py", "test_engine_away.py", "test_generated.py", "test_journeys.py", "test_lists.py"),
+    *("test_made.py", "test_made_up.py", "test_objects.py", "test_readme.py", "test_search.py", "test_workers.py"),
+    "test_links.py",
+}
 
 ClientWith = Callable[..., httpx.AsyncClient]
 Settle = Callable[[], Awaitable[None]]

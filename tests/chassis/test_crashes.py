@@ -20,7 +20,7 @@ from slice_api.chassis.storage.query import equals
 from tests.chassis.crash_writer import LINES, NOTES, RANGE, STORES, Crew, crew_of, line_id, run_id
 from tests.postgres import postgres_server
 
-KILLS = 50
+KILLS = 30
 LONGEST_LIFE_SECONDS = 0.06
 ALL_KILLED = 5
 """Each time after so many kills nobody is left alive, so that the next one finds what the dead have left."""

@@ -26,7 +26,7 @@ from schemathesis.specs.openapi.checks import (
 from tests.conformance.subject import Api, Route, api_of, for_routes
 from tests.engines import STORAGE_URLS
 
-_EXAMPLES = {"memory": 15, "sqlite": 3, "postgresql": 3}
+_EXAMPLES = {"memory": 10, "sqlite": 3, "postgresql": 3}
 """How many requests to make up for each route; what they ask of the databases is tried at length elsewhere."""
 _CHECKS = [
     not_a_server_error,

@@ -1,21 +1,33 @@
 """What the tests of the short links share."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import httpx
 import pytest
+import pytest_asyncio
 from fastapi import FastAPI
 
 from slice_api.slices.links.following import passwords
+from tests.support import client_of, make_app, running
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 BROWSER_ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 MakeLink = Callable[..., Awaitable[dict[str, Any]]]
 RawGet = Callable[..., Awaitable[tuple[int, dict[str, str], bytes]]]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_client() -> AsyncIterator[httpx.AsyncClient]:
+    """A client of one app for all tests of a module that leave nothing in it, which marks them with `shares_app`."""
+    async with running(make_app()) as app, client_of(app) as client:
+        yield client
+
+
+shares_app = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from slice_api.slices.links.slugs import normal_slug
 from tests.conftest import ClientWith
 from tests.support import has_slice, make_app
 
-from .conftest import MakeLink
+from .conftest import MakeLink, shares_app
 
 
 async def _faults(client: httpx.AsyncClient, **fields: Any) -> dict[str, str]:
@@ -86,21 +86,23 @@ async def test_a_slug_is_found_however_its_accents_were_typed(
     ["", "x" * 65, "a b", "a/b", "a.b", "a+", "a?b", "a#b", "a%20b", "a\u200bb", "a\u200db", "\u202eab", "a\u0007",
      "²", "½", "\u0301a", "\ufe0f", "\u200d", "a\ufe0f", "👩\u200d", "\u2768", "\ud83d"],
 )  # fmt: skip
-async def test_other_slugs_are_refused(slug: str, client: httpx.AsyncClient) -> None:
+@shares_app
+async def test_other_slugs_are_refused(slug: str, shared_client: httpx.AsyncClient) -> None:
     if slug == "\ud83d":
-        answer = await client.post("/api/links", content=b'{"url": "https://example.org/", "slug": "\\ud83d"}',
+        answer = await shared_client.post("/api/links", content=b'{"url": "https://example.org/", "slug": "\\ud83d"}',
                                    headers={"Content-Type": "application/json"})  # fmt: skip
         assert answer.status_code == 400
         return
-    assert list(await _faults(client, slug=slug)) == ["#/slug"]
+    assert list(await _faults(shared_client, slug=slug)) == ["#/slug"]
 
 
 OF_PLATFORM = ["metrics", "livez", "problems"] if has_slice("platform") else []
 
 
 @pytest.mark.parametrize("slug", ["api", "favicon.ico", ".well-known", *OF_PLATFORM])
-async def test_reserved_slugs_are_refused_with_the_reason(slug: str, client: httpx.AsyncClient) -> None:
-    assert "reserved" in (await _faults(client, slug=slug))["#/slug"]
+@shares_app
+async def test_reserved_slugs_are_refused_with_the_reason(slug: str, shared_client: httpx.AsyncClient) -> None:
+    assert "reserved" in (await _faults(shared_client, slug=slug))["#/slug"]
 
 
 async def test_every_slug_that_a_root_path_owns_is_reserved(client: httpx.AsyncClient, app: FastAPI) -> None:
@@ -123,9 +125,10 @@ async def test_every_slug_that_a_root_path_owns_is_reserved(client: httpx.AsyncC
      "https://[::1/", "https://[::g]/", "https://[fe80::1%25eth0]/", "https://example.org:port/", "https://example.org:65536/",
      "https://ex%61mple.org/", "https://℀.com/", "https://xn--\u00fc.de/", "https://example.org/" + "a" * 2048],
 )  # fmt: skip
-async def test_urls_that_lead_nowhere_safe_are_refused(url: str, client: httpx.AsyncClient) -> None:
-    assert list(await _faults(client, url=url)) == ["#/url"]
-    assert list(await _faults(client, expired_url=url)) == ["#/expired_url"]
+@shares_app
+async def test_urls_that_lead_nowhere_safe_are_refused(url: str, shared_client: httpx.AsyncClient) -> None:
+    assert list(await _faults(shared_client, url=url)) == ["#/url"]
+    assert list(await _faults(shared_client, expired_url=url)) == ["#/expired_url"]
 
 
 @pytest.mark.parametrize(
@@ -193,8 +196,9 @@ def test_dangerous_schemes_cannot_be_set(schemes: str, monkeypatch: pytest.Monke
         ({"colour": "red"}, "#/colour"),
     ],
 )
-async def test_each_field_has_its_rule(fields: dict[str, Any], pointer: str, client: httpx.AsyncClient) -> None:
-    assert list(await _faults(client, **fields)) == [pointer]
+@shares_app
+async def test_each_field_has_its_rule(fields: dict[str, Any], pointer: str, shared_client: httpx.AsyncClient) -> None:
+    assert list(await _faults(shared_client, **fields)) == [pointer]
 
 
 async def test_every_fault_is_told_at_once(client: httpx.AsyncClient) -> None:
