@@ -6,7 +6,7 @@ STEADY = settings(
     derandomize=True,
     deadline=None,
     database=None,
-    max_examples=100,
+    max_examples=50,
     phases=(Phase.explicit, Phase.generate, Phase.target, Phase.shrink),  # explaining traces every line, for minutes
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -5,15 +5,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import uvloop
 
-from tests.load import link_stats, link_transfer, links, many_slices, storage, visits
+from tests.load import link_stats, link_transfer, link_visits, links, many_slices, storage
 
 CASES: Mapping[str, Callable[[], Awaitable[Sequence[bool]]]] = {
-    "link-transfer": link_transfer.run,
     "links": links.run,
+    "link-stats": link_stats.run,
+    "link-transfer": link_transfer.run,
+    "link-visits": link_visits.run,
     "slices": many_slices.run,
     "storage": storage.run,
-    "visits": visits.run,
-    "link-stats": link_stats.run,
 }
 
 
