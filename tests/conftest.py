@@ -6,7 +6,7 @@ say what was told. All of them speak of the same app. `@on_every_engine` runs a 
 """
 
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from slice_api.chassis import EVENTS, Tx
 from tests.engines import STORAGE_URLS
+from tests.postgres import shared_postgres
 from tests.support import FrozenClock, chassis_of, client_of, grant_key, has_slice, make_app, running
 from tests.support import settle as settle_app
 from tests.told import Told, difference
@@ -83,6 +84,18 @@ def engine() -> str:
 def storage_url(engine: str, tmp_path: Path) -> str:
     """SLICE_STORAGE_URL of an empty storage."""
     return STORAGE_URLS[engine](tmp_path)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of an empty database that processes may share."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/data.db"
+        return
+    server = shared_postgres()
+    address = server.create_database()
+    yield address
+    server.drop_database(address)
 
 
 @pytest.fixture

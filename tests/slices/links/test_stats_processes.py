@@ -5,13 +5,10 @@ A process is played by a thread with a loop and a storage of its own, as on as m
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TypeVar
-
-import pytest
 
 from slice_api.chassis import EVENTS, Database, Tx
 from slice_api.chassis.storage.engines import make_storage
@@ -22,7 +19,6 @@ from slice_api.slices.links.stats.schemas import AllVisitStats, VisitStats
 from slice_api.slices.links.store import DAYS, LINKS, QUARTERS, VISITS
 from slice_api.slices.links.visits.noting import note_visits
 from slice_api.slices.links.visits.orphans import Stray, note_strays
-from tests.postgres import shared_postgres
 from tests.support import FrozenClock
 
 from .conftest import FIREFOX
@@ -32,18 +28,6 @@ T = TypeVar("T")
 NOW = datetime(2026, 1, 31, 9, 0, tzinfo=UTC)
 SLUGS = ("a", "b", "c")
 PROCESSES, FLUSHES, VISITS_EACH = 2, 12, 7
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of an empty database that processes may share."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/data.db"
-        return
-    server = shared_postgres()
-    address = server.create_database()
-    yield address
-    server.drop_database(address)
 
 
 def side_by_side(url: str, works: Sequence[Callable[[Database], Awaitable[T]]]) -> list[T]:
