@@ -1,1 +1,1 @@
-"""Speed, as ratios measured side by side in one run: `make bench`, or `make bench CASE=slices` for one case."""
+"""Speed, as ratios measured side by side in one run: `make bench`; `make bench CASE=slices` for one case."""

@@ -1,32 +1,46 @@
-"""Run the cases and say which targets hold; the status is 1 when one does not."""
+"""Run the cases and say which targets hold; the status is 1 when one does not.
+
+A slice has cases of its own in `tests/slices/<name>/load/`, each a module with a `run` like those here: `links` names
+all of them, `links.redirects` one.
+"""
 
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
 
 import uvloop
 
-from tests.load import link_stats, link_transfer, link_visits, links, many_slices, storage
+from tests.support import has_slice
 
-CASES: Mapping[str, Callable[[], Awaitable[Sequence[bool]]]] = {
-    "links": links.run,
-    "link-stats": link_stats.run,
-    "link-transfer": link_transfer.run,
-    "link-visits": link_visits.run,
-    "slices": many_slices.run,
-    "storage": storage.run,
-}
+CHASSIS = {"slices": "tests.load.many_slices", "storage": "tests.load.storage"}
+_SLICES = Path(__file__).parent.parent / "slices"
 
 
-async def _run(names: Sequence[str]) -> bool:
-    results = [await CASES[name]() for name in names]
+def cases() -> dict[str, str]:
+    """The module of each case, by the name of the case."""
+    files = [file for file in sorted(_SLICES.glob("*/load/*.py")) if has_slice(file.parts[-3])]
+    own = {f"{file.parts[-3]}.{file.stem}": f"tests.slices.{file.parts[-3]}.load.{file.stem}" for file in files}
+    return CHASSIS | own
+
+
+def chosen(name: str) -> list[str]:
+    """The modules that a name stands for: of one case, or of all of a slice; ends the program when there are none."""
+    known = cases()
+    found = [module for case, module in known.items() if name in (case, case.partition(".")[0])]
+    if not found:
+        sys.exit(f"There is no case {name!r}; there are: {', '.join(known)}.")
+    return found
+
+
+async def _run(modules: Sequence[str]) -> bool:
+    results = [await import_module(module).run() for module in modules]
     return all(map(all, results))
 
 
 def main(names: Sequence[str]) -> None:
-    unknown = [name for name in names if name not in CASES]
-    if unknown:
-        sys.exit(f"There is no case {unknown[0]!r}; there are: {', '.join(CASES)}.")
-    sys.exit(0 if uvloop.run(_run(names or list(CASES))) else 1)
+    modules = [module for name in names for module in chosen(name)] or list(cases().values())
+    sys.exit(0 if uvloop.run(_run(modules)) else 1)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What a visit costs in the batch writer on SQLite: of one link, and where each visit is of another link.
 
-What it adds to a redirect that is served, case `links` measures.
+What it adds to a redirect that is served, `redirects.py` measures.
 """
 
 import gc
