@@ -7,6 +7,7 @@ line does. Uvicorn's own supervisor will not do: its workers know neither of the
 
 import asyncio
 import errno
+import gc
 import os
 import signal
 import socket
@@ -32,6 +33,9 @@ _STEADY_SECONDS = 30.0
 _LONGEST_PAUSE_SECONDS = 30.0
 _LAST_SECONDS = 10.0
 """What a process has after SLICE_SHUTDOWN_SECONDS, to write what is buffered."""
+
+_NEW_OBJECTS = 5_000
+"""How many objects more there must be before garbage is looked for; Python's own number is 700."""
 
 
 def _shown_host(host: str) -> str:
@@ -104,11 +108,22 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         if self.started:
+            _spare_garbage_collector()
             self._when_started()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._chassis.begin_shutdown()
         super().handle_exit(sig, frame)
+
+
+def _spare_garbage_collector() -> None:
+    """Look for garbage only among what is made from now on, and less often: what the start has made stays anyhow.
+
+    Going through all of it again and again took 5 % of the time of a redirect.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_NEW_OBJECTS, *gc.get_threshold()[1:])
 
 
 def _config(app: FastAPI) -> uvicorn.Config:

@@ -13,7 +13,7 @@ from slice_api.chassis.events import EVENTS
 from slice_api.chassis.storage.codec import decode, encode
 from slice_api.chassis.storage.columns import as_microseconds
 from slice_api.chassis.storage.query import Condition
-from slice_api.chassis.storage.statements import Part, Statement, Statements, Values, shape_of
+from slice_api.chassis.storage.statements import CHANGED, Part, Statement, Statements, Values, shape_of
 from slice_api.chassis.storage.stores import Collection, Log, Store
 from slice_api.chassis.storage.tables import make_table
 from slice_api.chassis.storage.tx import MOST_APART, MOST_TOGETHER, Origin, Row, Taken, is_live
@@ -186,7 +186,14 @@ class SqlRows:
         return (1, 0) if oldest is None else (oldest, newest)
 
     def trim(self, log: Log[Any], partition: str, keep: int) -> int:
-        return len(self._run(self._statements[log.name].trim, (partition, partition, keep, MOST_TOGETHER)))
+        own = self._statements[log.name]
+        if self._run_each is None:
+            return len(self._run(own.trim, (partition, partition, keep, MOST_TOGETHER)))
+        last, most = self._run(own.ends_to_trim, (partition, keep, partition, MOST_TOGETHER - 1))[0]
+        if last is None:
+            return 0
+        self._run(own.cut, (partition, last if most is None else min(last, most)))
+        return int(self._run(CHANGED, ())[0][0])
 
     def expire(self, log: Log[Any], partition: str | None, before: datetime) -> int:
         own, place = self._statements[log.name], () if partition is None else (partition,)

@@ -14,6 +14,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Dialect,
+    FromClause,
     Insert,
     Integer,
     Select,
@@ -65,6 +66,10 @@ def _arrangement(order: Sequence[int]) -> Callable[[Values], Values]:
     if len(order) == 1:
         return lambda values: (values[order[0]],)
     return itemgetter(*order)
+
+
+CHANGED = Statement("SELECT changes()", _as_given, is_write=False)
+"""SQLite: how many rows the statement before has changed."""
 
 
 class Binds:
@@ -355,14 +360,33 @@ class Statements:
 
     @cached_property
     def trim(self) -> Statement:
-        """Take out the entries of a partition that lie behind the newest so many, oldest first, up to a number."""
+        """PostgreSQL: take out the entries of a partition behind the newest so many, oldest first, up to a number."""
         binds, table = Binds(), self.table
         partition = binds.next(TEXT)
-        own = table.alias("own")
-        newest = select(own.c.position).where(own.c.partition == binds.next(TEXT)).order_by(own.c.position.desc())
-        last_to_go = newest.offset(binds.next(BigInteger)).limit(_ONE).scalar_subquery()
+        last_to_go = self._passed_over(table.alias("own"), binds, is_newest_first=True)
         old = select(table.c.position).where(table.c.partition == partition, table.c.position <= last_to_go)
         return self._compiled(self._gone(old, binds), is_write=True)
+
+    @cached_property
+    def ends_to_trim(self) -> Statement:
+        """SQLite: the positions behind the newest so many of a partition, and behind the oldest so many."""
+        binds = Binds()
+        ends = [self._passed_over(self.table, binds, is_newest_first=is_newest) for is_newest in (True, False)]
+        return self._compiled(select(*ends))
+
+    @cached_property
+    def cut(self) -> Statement:
+        """SQLite: take out the entries of a partition up to a position; the cheapest way to take out many."""
+        binds, table = Binds(), self.table
+        gone = delete(table).where(table.c.partition == binds.next(TEXT), table.c.position <= binds.next(BigInteger))
+        return self._compiled(gone, is_write=True)
+
+    def _passed_over(self, table: FromClause, binds: Binds, *, is_newest_first: bool) -> Any:
+        """The position behind so many entries of a partition, counted from one of its ends."""
+        at = table.c.position
+        entries = select(at).where(table.c.partition == binds.next(TEXT))
+        entries = entries.order_by(at.desc() if is_newest_first else at.asc())
+        return entries.offset(binds.next(BigInteger)).limit(_ONE).scalar_subquery()
 
     def _expire(self, has_partition: bool) -> Statement:
         """Take out entries made before a time, oldest first, up to a number."""
