@@ -12,6 +12,7 @@ from slice_api.chassis.dependencies import (
     Feed,
     Later,
     Logger,
+    Mirrors,
     Near,
     Now,
     Paging,
@@ -23,6 +24,7 @@ from slice_api.chassis.events import EVENTS, Event, EventRecord, on
 from slice_api.chassis.exchange import Principal
 from slice_api.chassis.ids import new_id, random_text
 from slice_api.chassis.jobs import every
+from slice_api.chassis.mirrors import Mirror
 from slice_api.chassis.notices import NOTICE_CSP, notice_page
 from slice_api.chassis.policies import public, reads_stream, requires
 from slice_api.chassis.problems import (
@@ -84,6 +86,8 @@ __all__ = [
     "Line",
     "Log",
     "Logger",
+    "Mirror",
+    "Mirrors",
     "Near",
     "Now",
     "Page",

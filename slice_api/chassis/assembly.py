@@ -24,6 +24,7 @@ from slice_api.chassis.idempotency import ATTEMPTS
 from slice_api.chassis.jobs import LEASES, Job, JobRunner
 from slice_api.chassis.logs import Logger
 from slice_api.chassis.metrics import Metrics
+from slice_api.chassis.mirrors import Mirrors
 from slice_api.chassis.outbox import PARKED, POSITIONS, Outbox, trim_events
 from slice_api.chassis.plans import prepared
 from slice_api.chassis.policies import Target, is_reading_stream, scope_of
@@ -86,6 +87,7 @@ class Chassis:
         if settings.redis_url:
             self.redis, self.rate_limiter, shared = _with_redis(settings.redis_url, log, self.rate_limiter)
         self.caches = Caches(self.db, self.news, [MemoryCache(), *shared])
+        self.mirrors = Mirrors((mirror for each in slices for mirror in each.mirrors), self.db, self.news, log)
         self.keys = _key_provider(slices)
         self.batches = Batches(self.db, log, self.metrics)
         self.feed = Feed(self.db, self.news, self.closing, self.metrics)
@@ -123,6 +125,7 @@ class Chassis:
         for event in events:
             self.metrics.events.labels(event.type).inc()
         self.caches.heard(events)
+        self.mirrors.heard(events)
         self.committed.notify()
         self.news.notify()
         if self.redis is not None:
@@ -193,7 +196,7 @@ def _file_routes(app: FastAPI, chassis: Chassis, each: Slice, included: Any, *, 
                 slice_name=each.name,
                 method=method,
                 path=path,
-                scope=scope_of(context.endpoint, each.name, method, is_root=is_root),
+                scope=scope_of(context.endpoint, each.name, method, each.settings, is_root=is_root),
                 is_json=is_api_route and _answers_json(context) and path.startswith("/api"),
                 takes_json=is_api_route and _reads_json(context),
                 takes_stream=is_reading_stream(context.endpoint),
@@ -278,6 +281,7 @@ def _loops(chassis: Chassis) -> list[Coroutine[Any, Any, None]]:
         "sweep": partial(_sweep, chassis),
         "watch": partial(_watch, chassis),
         "caches": chassis.caches.run,
+        "mirrors": chassis.mirrors.run,
     }
     if chassis.redis is not None:
         runs["redis"] = partial(chassis.redis.listen, chassis.news.notify)
@@ -316,6 +320,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     await _open(chassis)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(_close, chassis)
+        await chassis.mirrors.load()
         for router in _routers(chassis):
             await stack.enter_async_context(router.lifespan_context(app))
         tasks = [asyncio.create_task(loop) for loop in _loops(chassis)]

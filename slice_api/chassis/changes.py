@@ -8,7 +8,7 @@ from slice_api.chassis.schemas import Schema
 
 M = TypeVar("M", bound=BaseModel)
 
-_EMPTY: tuple[Any, ...] = ("", [])
+_EMPTY: tuple[Any, ...] = ("", [], {})
 
 
 def _without_defaults(schema: dict[str, Any]) -> None:
@@ -20,8 +20,8 @@ def _without_defaults(schema: dict[str, Any]) -> None:
 class Change(Schema):
     """What a PATCH takes: `class NoteChange(Change, NewNote)` has the fields of a new note, and needs none of them.
 
-    What is left out stays. Null clears what may be null or is empty by default (a text, a list); anywhere else it is
-    refused like any value that does not fit.
+    What is left out stays. Null clears what may be null or is empty by default (a text, a list, an object); anywhere
+    else it is refused like any value that does not fit.
     """
 
     model_config = ConfigDict(json_schema_extra=_without_defaults)
@@ -34,7 +34,8 @@ class Change(Schema):
             if field.is_required():
                 field.default = None
             elif field.default in _EMPTY:
-                field.annotation = Annotated[field.annotation, *field.metadata] | None  # type: ignore[assignment]
+                told = [field.annotation, *field.metadata]
+                field.annotation = (Annotated[*told] if field.metadata else field.annotation) | None  # type: ignore
                 field.metadata = []
         cls.model_rebuild(force=True)
 

@@ -9,7 +9,7 @@ _EXPOSED = (
 )
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _HEADERS = (
-    b"Authorization, X-API-Key, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, "
+    b"Authorization, X-API-Key, Content-Type, Flagd-Selector, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, "
     b"X-Request-ID, traceparent"
 )
 

@@ -10,6 +10,7 @@ from slice_api.chassis.batches import Batches
 from slice_api.chassis.caches import Caches
 from slice_api.chassis.exchange import Principal, exchange_of
 from slice_api.chassis.logs import Logger as _Logger
+from slice_api.chassis.mirrors import Mirrors as _Mirrors
 from slice_api.chassis.problems import unauthenticated
 from slice_api.chassis.storage.database import Database
 from slice_api.chassis.storage.pages import PageQuery
@@ -60,6 +61,10 @@ async def _batches(request: Request) -> Batches:
 
 async def _caches(request: Request) -> Caches:
     return exchange_of(request.scope).chassis.caches
+
+
+async def _mirrors(request: Request) -> _Mirrors:
+    return exchange_of(request.scope).chassis.mirrors
 
 
 async def _feed(request: Request) -> _Feed:
@@ -117,6 +122,9 @@ Later = Annotated[Batches, Depends(_batches)]
 
 Near = Annotated[Caches, Depends(_caches)]
 """What is kept near: `await near.get(CACHED, key)`, for a `Cached` of the slice."""
+
+Mirrors = Annotated[_Mirrors, Depends(_mirrors)]
+"""What is held in memory whole: `await mirrors.get(MIRROR)`, for a `Mirror` of the slice."""
 
 Feed = Annotated[_Feed, Depends(_feed)]
 """Events as they happen."""

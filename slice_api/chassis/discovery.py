@@ -21,6 +21,7 @@ from slice_api.chassis.capabilities import Run, capability_faults, own_function,
 from slice_api.chassis.event_contracts import subscription_faults, unreadable_event
 from slice_api.chassis.events import Event, Subscription
 from slice_api.chassis.jobs import Job
+from slice_api.chassis.mirrors import Mirror
 from slice_api.chassis.outbox import Consumer, model_of
 from slice_api.chassis.storage.stores import Collection, Log, Store
 from slice_api.settings import SliceSettings, prefix_of, setting_faults
@@ -62,6 +63,7 @@ class Slice(NamedTuple):
     settings_model: type[SliceSettings]
     settings: SliceSettings
     stores: tuple[Store, ...]
+    mirrors: tuple[Mirror[Any], ...]
     events: tuple[type[Event], ...]
     consumers: tuple[Consumer, ...]
     jobs: tuple[Job, ...]
@@ -176,6 +178,10 @@ def _own_stores(modules: Mapping[str, ModuleType]) -> tuple[Store, ...]:
         for store in _all(modules.values(), lambda value: isinstance(value, Collection | Log))
         if not store.model.__module__.startswith("slice_api.chassis.")
     )
+
+
+def _own_mirrors(modules: Mapping[str, ModuleType]) -> tuple[Mirror[Any], ...]:
+    return tuple(_all(modules.values(), lambda value: isinstance(value, Mirror)))
 
 
 def _own_events(modules: Mapping[str, ModuleType], package: str) -> tuple[type[Event], ...]:
@@ -303,6 +309,7 @@ def _assemble(name: str, package: str, folder: Path, modules: Mapping[str, Modul
         settings_model=settings_model,
         settings=settings,
         stores=_own_stores(modules),
+        mirrors=_own_mirrors(modules),
         events=_own_events(modules, package),
         consumers=_own_consumers(name, modules, settings),
         jobs=_own_jobs(name, modules, settings),

@@ -4,12 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from slice_api.settings import SliceSettings
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 PUBLIC = None
 ANY_KEY = ""
 
 _MARK = "__slice_scope__"
+_UNLESS_MARK = "__slice_scope_unless__"
 _STREAM_MARK = "__slice_reads_stream__"
 
 
@@ -19,11 +22,15 @@ def public(endpoint: F) -> F:
     return endpoint
 
 
-def requires(scope: str = ANY_KEY) -> Callable[[F], F]:
-    """Mark a route as needing this scope instead of `<slice>:read` or `:write`; without one, any valid key does."""
+def requires(scope: str = ANY_KEY, *, unless: str = "") -> Callable[[F], F]:
+    """Mark a route as needing this scope instead of `<slice>:read` or `:write`; without one, any valid key does.
+
+    `unless` names a setting of the slice that opens the route to everybody when it is true.
+    """
 
     def mark(endpoint: F) -> F:
         setattr(endpoint, _MARK, scope)
+        setattr(endpoint, _UNLESS_MARK, unless)
         return endpoint
 
     return mark
@@ -44,8 +51,11 @@ def is_reading_stream(endpoint: Any) -> bool:
     return bool(getattr(endpoint, _STREAM_MARK, False))
 
 
-def scope_of(endpoint: Any, slice_name: str, method: str, *, is_root: bool) -> str | None:
+def scope_of(endpoint: Any, slice_name: str, method: str, settings: SliceSettings, *, is_root: bool) -> str | None:
     """The scope a route needs: None for public, "" for any key."""
+    unless = getattr(endpoint, _UNLESS_MARK, "")
+    if unless and getattr(settings, unless):
+        return PUBLIC
     if hasattr(endpoint, _MARK):
         scope: str | None = getattr(endpoint, _MARK)
         return scope

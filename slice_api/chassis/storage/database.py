@@ -115,8 +115,8 @@ class Database:
 
         `name` is the list's own, so that its cursors are taken by no other.
         """
-        begin = "" if page.after is None else str(decode_cursor(page.after, name)[0])
-        rest = sorted((each for each in items if key(each) > begin), key=key)
+        begin = None if page.after is None else str(decode_cursor(page.after, name)[0])
+        rest = sorted((each for each in items if begin is None or key(each) > begin), key=key)
         cursor = encode_cursor(name, key(rest[page.limit - 1])) if len(rest) > page.limit else None
         if self._origin is not None:
             self._origin.next_cursor = cursor

@@ -143,6 +143,14 @@ class Tx:
         self.emitted: list[EventRecord] = []
         """The events to be told; they are written when all else is done."""
 
+    def is_about(self, key: str) -> None:
+        """Say which document the request is about, where its path does not name that by its key.
+
+        If-Match is held against it, and the answer's ETag is made of its version.
+        """
+        if key not in self._origin.keys:
+            self._origin.keys = (*self._origin.keys, key)
+
     # Documents
 
     def get(self, collection: Collection[M], key: str) -> M | None:

@@ -1,0 +1,134 @@
+"""Mirrors: what must be answered from memory alone is held there whole, and follows what every process writes.
+
+A mirror is an inert value in a slice; what it shows lies with the app. It is loaded at start and changed by the events
+behind the position it was loaded at, each time within one transaction: so it never shows half a change. A process sees
+its own writes at once, and those of others as soon as it is told of them, a tenth of a second later at most.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, NamedTuple, TypeVar
+
+from slice_api.chassis.events import EVENTS, EventRecord, Subscription
+from slice_api.chassis.logs import Logger
+from slice_api.chassis.signals import Signal, wait_for
+from slice_api.chassis.storage.database import Database
+from slice_api.chassis.storage.faults import StorageAway
+from slice_api.chassis.storage.tx import Tx
+
+S = TypeVar("S")
+
+_BATCH: Final = 100
+_MOST_EVENTS: Final = 1_000
+"""With more to follow than this, loading anew is no slower."""
+_LOOK_AGAIN_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Mirror(Generic[S]):
+    """Something made of a slice's documents that is held in memory: `load(tx)` makes it.
+
+    `update(tx, held, events)` makes a new one of the one that is held, given the events since then that one of `topics`
+    covers (`flags.updated`, `flags.*`), oldest first. It must not change the one that is held, and must bear being told
+    of what is in it already. Whatever changes the documents must tell an event.
+    """
+
+    name: str
+    load: Callable[[Tx], S]
+    update: Callable[[Tx, S, Sequence[EventRecord]], S]
+    topics: tuple[str, ...]
+
+    def covers(self, topic: str) -> bool:
+        return any(Subscription(each, self.load).covers(topic) for each in self.topics)
+
+
+class _Image(NamedTuple, Generic[S]):
+    """What a mirror shows, and the position of the events log that it is right at."""
+
+    value: S
+    position: int
+
+
+@dataclass
+class _Held:
+    """What is known of one mirror; turns are the changes of this process."""
+
+    image: _Image[Any] | None = None
+    turn: int = 0
+    turn_read: int = -1
+    turns: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+def _show(tx: Tx, mirror: Mirror[S], image: _Image[S] | None) -> _Image[S]:
+    """The mirror as of this transaction."""
+    _, newest = tx.ends(EVENTS)
+    events = None if image is None else _events_since(tx, image.position)
+    if image is None or events is None:
+        return _Image(mirror.load(tx), newest)
+    told = [event for event in events if mirror.covers(event.type)]
+    return _Image(mirror.update(tx, image.value, told) if told else image.value, newest)
+
+
+def _events_since(tx: Tx, position: int) -> list[EventRecord] | None:
+    """The events behind a position; None when the log does not hold all of them any more, or too many."""
+    oldest, newest = tx.ends(EVENTS)
+    if not oldest - 1 <= position <= newest:
+        return None
+    found: list[EventRecord] = []
+    while len(found) <= _MOST_EVENTS:
+        entries = tx.read(EVENTS, position, limit=_BATCH)
+        found += [event for _, event in entries]
+        if len(entries) < _BATCH:
+            return found
+        position = entries[-1][0]
+    return None
+
+
+class Mirrors:
+    """The mirrors of one app."""
+
+    def __init__(self, mirrors: Iterable[Mirror[Any]], db: Database, news: Signal, log: Logger) -> None:
+        self._db, self._news, self._log = db, news, log
+        self._held = {mirror: _Held() for mirror in mirrors}
+
+    async def get(self, mirror: Mirror[S]) -> S:
+        """What the mirror shows; waits for storage only where this process has changed something since."""
+        held = self._held[mirror]
+        if held.image is not None and held.turn_read == held.turn:
+            value: S = held.image.value
+            return value
+        return await self._catch_up(mirror, held)
+
+    async def _catch_up(self, mirror: Mirror[S], held: _Held, *, is_forced: bool = False) -> S:
+        async with held.turns:
+            if is_forced or held.image is None or held.turn_read != held.turn:
+                turn = held.turn  # what was committed before the log is read stands in it
+                held.image = await self._db.transact(_show, mirror, held.image)
+                held.turn_read = turn
+            value: S = held.image.value
+            return value
+
+    def heard(self, events: Iterable[EventRecord]) -> None:
+        """Take note of what this process itself has just committed, so that who changed something sees the change."""
+        topics = {event.type for event in events}
+        for mirror, held in self._held.items():
+            if any(mirror.covers(topic) for topic in topics):
+                held.turn += 1
+
+    async def load(self) -> None:
+        """Have every mirror show something; one that cannot is asked again when somebody looks."""
+        for mirror, held in self._held.items():
+            try:
+                await self._catch_up(mirror, held, is_forced=True)
+            except StorageAway:
+                raise
+            except Exception as error:
+                self._log.error("a mirror could not be loaded", mirror=mirror.name, exc_info=error)
+
+    async def run(self, closing: asyncio.Event) -> None:
+        """Follow the events of every process until the service stops."""
+        while not closing.is_set() and self._held:
+            news = self._news.watch()
+            await self.load()
+            await wait_for(news, _LOOK_AGAIN_SECONDS)

@@ -1,0 +1,35 @@
+"""What the routes of flags are given besides bodies: settings and the parameters of queries."""
+
+from typing import Annotated
+
+from fastapi import Depends, Query
+
+from slice_api.chassis import Tag, own_settings
+from slice_api.slices.flags.schemas import FlagFilter, Order, SetName, State
+from slice_api.slices.flags.settings import FlagsSettings
+
+Options = Annotated[FlagsSettings, Depends(own_settings)]
+WantedSet = Annotated[
+    SetName | None,
+    Query(
+        alias="set",
+        description="The flag set; empty for the one without a name. Left out: that one, or the only one there is.",
+        examples=[None],
+    ),
+]
+
+
+async def _filter(
+    set_name: WantedSet = None,
+    search: Annotated[str | None, Query(max_length=200, description="Text in key or description.")] = None,
+    tag: Annotated[list[Tag] | None, Query(description="A tag the flag has; several: all of them.")] = None,
+    state: Annotated[State | None, Query(description="Whether it is evaluated.")] = None,
+    is_stale: Annotated[
+        bool | None, Query(description="Whether it can probably be taken out of the code; such lists are by key.")
+    ] = None,
+    order: Annotated[Order, Query(description="What to sort by; `-` for descending.")] = "key",
+) -> FlagFilter:
+    return FlagFilter(set=set_name, search=search, tags=tuple(tag or ()), state=state, is_stale=is_stale, order=order)
+
+
+Filter = Annotated[FlagFilter, Depends(_filter)]

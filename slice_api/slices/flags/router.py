@@ -1,0 +1,113 @@
+"""Feature flags over HTTP: under `/api/flags` to keep them, under `/ofrep` to evaluate them."""
+
+from fastapi import APIRouter, Response
+
+from slice_api.chassis import Caller, Db, Page, Paging
+from slice_api.slices.flags import handlers
+from slice_api.slices.flags.parameters import Filter, Options, WantedSet
+from slice_api.slices.flags.schedule import handlers as schedule
+from slice_api.slices.flags.schemas import (
+    Flag,
+    FlagChange,
+    FlagSetInfo,
+    NewFlag,
+    NewScheduledChange,
+    Revision,
+    Rollback,
+    ScheduledChange,
+)
+
+router = APIRouter()
+
+
+@router.post("", status_code=201)
+async def create_flag(
+    new: NewFlag, response: Response, db: Db, caller: Caller, options: Options, set_name: WantedSet = None
+) -> Flag:
+    """Make a flag."""
+    flag = await db.transact(handlers.create_flag, new, set_name, caller.key_id, options.keep_revisions)
+    response.headers["Location"] = handlers.address_of(flag)
+    return flag
+
+
+@router.get("")
+async def list_flags(db: Db, wanted: Filter, page: Paging) -> Page[Flag]:
+    """List the flags of a set, by key unless asked otherwise."""
+    if wanted.is_stale is None:
+        return await db.transact(handlers.list_flags, wanted, page)
+    found = await db.transact(handlers.flags_by_staleness, wanted)
+    return db.page_of(found, page, name="flags_by_staleness", key=lambda flag: flag.key)
+
+
+# Before those of one flag, whose key would take these names in.
+@router.get("/sets")
+async def list_sets(db: Db, page: Paging) -> Page[FlagSetInfo]:
+    """List the flag sets, by name."""
+    return db.page_of(await db.transact(handlers.list_sets), page, name="flag_sets", key=lambda each: each.name)
+
+
+@router.get("/{key:path}/history")
+async def list_revisions(key: str, db: Db, page: Paging, set_name: WantedSet = None) -> Page[Revision]:
+    """List the versions of a flag, newest first: who changed what and when."""
+    return await db.transact(handlers.list_revisions, key, set_name, page)
+
+
+@router.post("/{key:path}/rollback")
+async def roll_back_flag(
+    key: str, wanted: Rollback, db: Db, caller: Caller, options: Options, set_name: WantedSet = None
+) -> Flag:
+    """Go back to an earlier version of a flag: what it was then becomes its newest version."""
+    return await db.transact(handlers.roll_back, key, wanted.revision, set_name, caller.key_id, options.keep_revisions)
+
+
+@router.post("/{key:path}/schedule", status_code=201)
+async def plan_change(
+    key: str, new: NewScheduledChange, db: Db, caller: Caller, set_name: WantedSet = None
+) -> ScheduledChange:
+    """Plan a change that happens by itself, once."""
+    return await db.transact(schedule.plan_change, key, new, set_name, caller.key_id)
+
+
+@router.get("/{key:path}/schedule")
+async def list_changes(key: str, db: Db, page: Paging, set_name: WantedSet = None) -> Page[ScheduledChange]:
+    """List the planned changes of a flag, the next one first; what has happened stands in the history."""
+    return await db.transact(schedule.list_changes, key, set_name, page)
+
+
+@router.delete("/{key:path}/schedule", status_code=204)
+async def call_all_changes_off(key: str, db: Db, set_name: WantedSet = None) -> None:
+    """Call off all planned changes of a flag."""
+    await db.transact(schedule.call_all_off, key, set_name)
+
+
+@router.get("/{key:path}/schedule/{change_id}")
+async def read_change(key: str, change_id: str, db: Db, set_name: WantedSet = None) -> ScheduledChange:
+    """Read a planned change."""
+    return await db.transact(schedule.read_change, key, change_id, set_name)
+
+
+@router.delete("/{key:path}/schedule/{change_id}", status_code=204)
+async def call_change_off(key: str, change_id: str, db: Db, set_name: WantedSet = None) -> None:
+    """Call off a planned change."""
+    await db.transact(schedule.call_off, key, change_id, set_name)
+
+
+# Last, since a key may have slashes in it.
+@router.get("/{key:path}")
+async def read_flag(key: str, db: Db, set_name: WantedSet = None) -> Flag:
+    """Read a flag."""
+    return await db.transact(handlers.read_flag, key, set_name)
+
+
+@router.patch("/{key:path}")
+async def update_flag(
+    key: str, change: FlagChange, db: Db, caller: Caller, options: Options, set_name: WantedSet = None
+) -> Flag:
+    """Change a flag; what is left out stays, null clears. Programs that stream hear of it at once."""
+    return await db.transact(handlers.update_flag, key, change, set_name, caller.key_id, options.keep_revisions)
+
+
+@router.delete("/{key:path}", status_code=204)
+async def delete_flag(key: str, db: Db, set_name: WantedSet = None) -> None:
+    """Delete a flag with its history; programs that ask for it use the default in their own code."""
+    await db.transact(handlers.delete_flag, key, set_name)

@@ -1,0 +1,1 @@
+"""Changes of flags that happen by themselves."""

@@ -1,0 +1,23 @@
+"""The changes that are planned, by flag and by time."""
+
+from datetime import datetime
+
+from slice_api.chassis import Page, PageQuery, Tx, at_most, equals
+from slice_api.slices.flags.schemas import StoredChange, StoredFlag
+from slice_api.slices.flags.store import SCHEDULE
+
+
+def changes_of(tx: Tx, flag: StoredFlag, page: PageQuery) -> Page[StoredChange]:
+    """The planned changes of a flag, the next one first; those that failed are among them."""
+    return tx.page(SCHEDULE, page, order="at", where=[equals("flag_id", flag.id)])
+
+
+def due_changes(tx: Tx, now: datetime, limit: int) -> list[StoredChange]:
+    """The changes whose time has come, earliest first."""
+    due = [equals("is_pending", True), at_most("at", now)]
+    return tx.page(SCHEDULE, PageQuery(limit=limit), order="at", where=due).items
+
+
+def clear_changes(tx: Tx, flag: StoredFlag) -> int:
+    """Let go of all planned changes of a flag; gives how many there were."""
+    return tx.clear(SCHEDULE, equals("flag_id", flag.id))
