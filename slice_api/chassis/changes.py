@@ -35,7 +35,7 @@ class Change(Schema):
                 field.default = None
             elif field.default in _EMPTY:
                 told = [field.annotation, *field.metadata]
-                field.annotation = (Annotated[*told] if field.metadata else field.annotation) | None  # type: ignore
+                field.annotation = (Annotated[*told] if field.metadata else field.annotation) | None  # type: ignore[assignment, operator]
                 field.metadata = []
         cls.model_rebuild(force=True)
 

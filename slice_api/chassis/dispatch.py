@@ -33,6 +33,11 @@ class Place:
     convertors: Mapping[str, Any]
     targets: dict[str, Target] = field(default_factory=dict)
 
+    @property
+    def is_open_ended(self) -> bool:
+        """Whether its last parameter takes slashes in, and so whatever paths lie below."""
+        return self.pattern.pattern.endswith(".*)$")
+
     def add(self, target: Target) -> None:
         self.targets.setdefault(target.method, target)
 
@@ -90,7 +95,8 @@ class RouteTable(BaseRoute):
         """The places that a path fits, the most telling first, with the path's parameters.
 
         What stands for any name at the root is one of them only where nothing else fits, and then alone: a method that
-        `/robots.txt` or `/{slug}+` lacks must not reach a link of that name.
+        `/robots.txt` or `/{slug}+` lacks must not reach a link of that name. So it is with `/{key:path}` where
+        `/{key:path}/history` fits.
         """
         place = self._static.get(path)
         if place is not None:
@@ -98,6 +104,8 @@ class RouteTable(BaseRoute):
             return
         is_named = False
         for place, path_params in self._matching(self._patterns.get(segment_of(path), ()), path):
+            if is_named and place.is_open_ended:
+                return
             is_named = True
             yield place, path_params
         if not is_named:

@@ -221,6 +221,8 @@ class Api:
     def __init__(self, app: FastAPI, subject: Subject, admin: httpx.AsyncClient, anonymous: httpx.AsyncClient) -> None:
         self.app, self.subject, self.admin, self.anonymous = app, subject, admin, anonymous
         self._number = 0
+        self._collections: dict[str, str] = {}
+        """Where objects are made that belong to another one: all of a kind to the same."""
 
     def client_with(self, *scopes: str) -> httpx.AsyncClient:
         """A client whose key has just these scopes."""
@@ -252,6 +254,19 @@ class Api:
 
     async def url_of_existing(self, route: Route) -> str:
         """The path of a route with objects in it that exist, as far as there is a way to make or find them."""
+        if route.path not in self._collections:
+            url = await self._url_of_new(route)
+            if not self._is_collection(route.path):
+                return url
+            self._collections[route.path] = url
+        return self._collections[route.path]
+
+    def _is_collection(self, path: str) -> bool:
+        """Whether objects are made at this path that belong to another one."""
+        creator = self.route_at("POST", path)
+        return creator is not None and creator.creates and creator.has_parameters
+
+    async def _url_of_new(self, route: Route) -> str:
         creator = self.creator_of(route.path)
         if creator is None:
             return await self._url_of_listed(route)

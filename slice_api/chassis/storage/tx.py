@@ -148,8 +148,7 @@ class Tx:
 
         If-Match is held against it, and the answer's ETag is made of its version.
         """
-        if key not in self._origin.keys:
-            self._origin.keys = (*self._origin.keys, key)
+        self._origin.keys = (*(each for each in self._origin.keys if each != key), key)
 
     # Documents
 

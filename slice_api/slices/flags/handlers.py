@@ -46,6 +46,7 @@ def create_flag(tx: Tx, new: NewFlag, wanted: str | None, by: str, keep: int) ->
         updated_by=by,
     )
     insert_flag(tx, flag, Maker(by, "created"), keep)
+    tx.is_about(flag.id)
     store.touch_set(tx, name)
     tx.emit(FlagCreated(set=name, key=flag.key, revision=1), subject=flag.key)
     return as_shown(flag, None, tx.now)

@@ -374,10 +374,30 @@ class FlagsImported(Event):
     deleted: int
 
 
-class ScheduleFailed(Event):
+class ChangePlanned(Event):
+    """A change of a flag was planned."""
+
+    topic = "flags.change_planned"
+    id: str
+    set: str
+    key: str
+    at: Time
+
+
+class ChangeCalledOff(Event):
+    """A planned change will not happen."""
+
+    topic = "flags.change_called_off"
+    id: str
+    set: str
+    key: str
+
+
+class ChangeFailed(Event):
     """A planned change does not fit its flag any more."""
 
-    topic = "flags.schedule_failed"
+    topic = "flags.change_failed"
+    id: str
     set: str
     key: str
     error: str

@@ -3,12 +3,14 @@
 from slice_api.chassis import Page, PageQuery, Problem, Tx, invalid, new_id, not_found
 from slice_api.slices.flags import store
 from slice_api.slices.flags.handlers import apply_change, check_change, find_flag
-from slice_api.slices.flags.schedule.store import changes_of, clear_changes
+from slice_api.slices.flags.schedule.store import all_changes_of, changes_of
 from slice_api.slices.flags.schemas import (
+    ChangeCalledOff,
+    ChangeFailed,
+    ChangePlanned,
     Maker,
     NewScheduledChange,
     ScheduledChange,
-    ScheduleFailed,
     StoredChange,
 )
 
@@ -31,6 +33,8 @@ def plan_change(tx: Tx, key: str, new: NewScheduledChange, wanted: str | None, b
         key=flag.key,
     )
     tx.insert(store.SCHEDULE, planned)
+    tx.is_about(planned.id)
+    tx.emit(ChangePlanned(id=planned.id, set=flag.set, key=flag.key, at=planned.at), subject=planned.id)
     return as_shown(planned)
 
 
@@ -53,12 +57,18 @@ def read_change(tx: Tx, key: str, change_id: str, wanted: str | None) -> Schedul
 
 def call_off(tx: Tx, key: str, change_id: str, wanted: str | None) -> None:
     """Let a planned change not happen; raises 404."""
-    tx.pop(store.SCHEDULE, _find(tx, key, change_id, wanted).id)
+    _call_off(tx, _find(tx, key, change_id, wanted))
 
 
 def call_all_off(tx: Tx, key: str, wanted: str | None) -> None:
     """Let none of a flag's planned changes happen."""
-    clear_changes(tx, find_flag(tx, key, wanted))
+    for planned in all_changes_of(tx, find_flag(tx, key, wanted)):
+        _call_off(tx, planned)
+
+
+def _call_off(tx: Tx, planned: StoredChange) -> None:
+    tx.pop(store.SCHEDULE, planned.id)
+    tx.emit(ChangeCalledOff(id=planned.id, set=planned.set, key=planned.key), subject=planned.id)
 
 
 def make_change(tx: Tx, planned: StoredChange, keep: int) -> None:
@@ -72,7 +82,7 @@ def make_change(tx: Tx, planned: StoredChange, keep: int) -> None:
     except Problem as problem:
         why = str(problem.detail)
         tx.put(store.SCHEDULE, planned.model_copy(update={"error": why}))
-        tx.emit(ScheduleFailed(set=flag.set, key=flag.key, error=why), subject=flag.key)
+        tx.emit(ChangeFailed(id=planned.id, set=flag.set, key=flag.key, error=why), subject=planned.id)
         return
     tx.pop(store.SCHEDULE, planned.id)
 
@@ -82,6 +92,7 @@ def _find(tx: Tx, key: str, change_id: str, wanted: str | None) -> StoredChange:
     planned = tx.get(store.SCHEDULE, change_id)
     if planned is None or planned.flag_id != flag.id:
         raise not_found("planned change", change_id)
+    tx.is_about(planned.id)
     return planned
 
 

@@ -18,6 +18,6 @@ def due_changes(tx: Tx, now: datetime, limit: int) -> list[StoredChange]:
     return tx.page(SCHEDULE, PageQuery(limit=limit), order="at", where=due).items
 
 
-def clear_changes(tx: Tx, flag: StoredFlag) -> int:
-    """Let go of all planned changes of a flag; gives how many there were."""
-    return tx.clear(SCHEDULE, equals("flag_id", flag.id))
+def all_changes_of(tx: Tx, flag: StoredFlag) -> list[StoredChange]:
+    """All planned changes of a flag."""
+    return tx.all(SCHEDULE, equals("flag_id", flag.id))
