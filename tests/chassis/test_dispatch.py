@@ -132,6 +132,14 @@ async def test_a_static_path_wins_over_a_pattern_that_was_declared_before(ours: 
     assert (await ours.get("/walls/north")).json() == {"wall": "the north one"}
 
 
+async def test_what_takes_slashes_in_gives_way_to_the_paths_below_it(ours: httpx.AsyncClient) -> None:
+    assert (await ours.post("/api/shapes/files/a/b/lines")).json() == {"lines": "a/b"}
+    refused = await ours.get("/api/shapes/files/a/b/lines")
+    problem(refused, 405, "method-not-allowed")
+    assert refused.headers["allow"] == "OPTIONS, POST"
+    assert (await ours.get("/api/shapes/files/a/b/lines/c")).json() == {"path": "a/b/lines/c"}
+
+
 @pytest.mark.parametrize("target", [each for each in TARGETS if "limit=0" not in each])
 async def test_head_is_answered_wherever_get_is_with_the_same_head(ours: httpx.AsyncClient, target: str) -> None:
     got, head = await ours.get(target), await ours.head(target)

@@ -49,6 +49,12 @@ async def read_by_number_word(name: str) -> dict[str, str]:
 async def delete_by_number(word: str) -> None: ...
 
 
+@router.post("/files/{path:path}/lines")
+@public
+async def count_lines(path: str) -> dict[str, str]:
+    return {"lines": path}
+
+
 @router.get("/files/{path:path}")
 @public
 async def read_file(path: str) -> dict[str, str]:
