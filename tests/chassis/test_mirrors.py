@@ -53,7 +53,7 @@ def update_words(tx: Tx, held: Words, events: Sequence[EventRecord]) -> Words:
 ALL = Mirror("words", load=load_words, update=update_words, topics=("words.*",))
 
 
-def write(tx: Tx, **words: str) -> None:
+def write(tx: Tx, /, **words: str) -> None:
     for key, text in words.items():
         tx.put(WORDS, Word(id=key, text=text))
         tx.emit(WordChanged(), subject=key)

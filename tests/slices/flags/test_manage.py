@@ -45,7 +45,7 @@ async def test_a_flag_is_made_with_all_its_fields(client: httpx.AsyncClient, ass
     assert made["created_at"] == made["updated_at"] == "2026-01-31T09:00:00Z"
     assert (made["is_stale"], made["stale_reason"], made["last_evaluated_at"]) == (False, None, None)
     assert (await client.get(answer.headers["location"])).json() == made
-    await assert_events(told("flags.created", body["key"], key=body["key"], set="", revision=1))
+    await assert_events(told("flags.created", made["key"], key=made["key"], set="", revision=1))
 
 
 async def test_little_is_enough(make_flag: MakeFlag) -> None:
