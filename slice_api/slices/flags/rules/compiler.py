@@ -1,0 +1,91 @@
+"""From a rule in JSON to a function: each operator becomes a closure over its compiled arguments, once."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from slice_api.slices.flags.rules.bounds import rule_faults
+from slice_api.slices.flags.rules.budget import Budget, new_budget
+from slice_api.slices.flags.rules.failures import RuleError, RuleFailure
+from slice_api.slices.flags.rules.operators import OPERATORS
+from slice_api.slices.flags.rules.parts import Bucketing, Evaluate, Part, Setting, Watch, constant
+from slice_api.slices.flags.rules.values import is_simple, settled
+
+__all__ = ["Bucketing", "Rule", "RuleError", "RuleFailure", "compile_rule"]
+
+Rule = Callable[[Mapping[str, Any]], Any]
+"""A compiled rule: the context in, the result out. Raises RuleFailure when it reaches an unknown operator, or costs
+more than it may; never takes long."""
+
+_NO_EVALUATORS: Final[Mapping[str, Any]] = {}
+_Path = tuple[str | int, ...]
+
+
+def compile_rule(
+    rule: Any,
+    *,
+    evaluators: Mapping[str, Any] = _NO_EVALUATORS,
+    flag_key: str = "",
+    bucketing: Bucketing = "v3",
+    watch: Watch | None = None,
+) -> Rule:
+    """The rule as a function; raises RuleError when it is too deep or too large.
+
+    `evaluators` are the rules that `{"$ref": name}` stands for; `flag_key` and `bucketing` are for `fractional`, and
+    `watch` wraps what each operator was compiled to.
+    """
+    for fault in rule_faults(rule, evaluators):
+        if fault.is_fatal:
+            raise RuleError(fault.pointer, fault.detail)
+    run = compile_part(rule, Setting(flag_key, bucketing, evaluators, watch), ()).run
+
+    def evaluate(data: Mapping[str, Any]) -> Any:
+        budget = new_budget()
+        result = run(data if data.__class__ is dict else _plain(data), budget)
+        return result if is_simple(result) else settled(result, budget)
+
+    return evaluate
+
+
+def _plain(data: Any) -> Any:
+    """The context as the dict that the closures look for; within a context all objects are dicts."""
+    return dict(data) if isinstance(data, Mapping) else data
+
+
+def compile_part(rule: Any, setting: Setting, at: _Path) -> Part:
+    """An expression: an array of such, an operator, or a value that stands for itself."""
+    if isinstance(rule, list):
+        return _array(tuple(compile_part(item, setting, (*at, index)) for index, item in enumerate(rule)))
+    if not isinstance(rule, dict) or len(rule) != 1:
+        return constant(rule)
+    ((name, given),) = rule.items()
+    if name == "$ref" and isinstance(given, str) and given in setting.evaluators:
+        return compile_part(setting.evaluators[given], setting._replace(evaluators=_NO_EVALUATORS), at)
+    return _operator(name, rule, setting, at)
+
+
+def _array(parts: tuple[Part, ...]) -> Part:
+    if all(part.is_constant for part in parts):
+        return constant([part.value for part in parts])
+    runs = [part.run for part in parts]
+    return Part(lambda data, budget: [run(data, budget) for run in runs], 1 + sum(part.size for part in parts))
+
+
+def _operator(name: str, rule: dict[str, Any], setting: Setting, at: _Path) -> Part:
+    args = tuple(
+        compile_part(arg, setting, (*at, name, index) if isinstance(rule[name], list) else (*at, name))
+        for index, arg in enumerate(rule[name] if isinstance(rule[name], list) else [rule[name]])
+    )
+    build = OPERATORS.get(name)
+    run = build(args, setting) if build else _unknown(name)
+    if setting.watch is not None:
+        run = setting.watch(rule, at, run)
+    return Part(run, 1 + sum(arg.size for arg in args))
+
+
+def _unknown(name: str) -> Evaluate:
+    """Only who gets there is concerned."""
+
+    def run(_data: Any, _budget: Budget) -> Any:
+        raise RuleFailure(f"unknown operator {name!r}")
+
+    return run
