@@ -4,6 +4,7 @@ from slice_api.chassis.addresses import address_group
 from slice_api.chassis.batches import Batch
 from slice_api.chassis.caches import Cached
 from slice_api.chassis.changes import Change, merged
+from slice_api.chassis.conditional import is_unchanged
 from slice_api.chassis.dependencies import (
     BaseUrl,
     Caller,
@@ -18,6 +19,7 @@ from slice_api.chassis.dependencies import (
     Paging,
     ReservedSegments,
     Service,
+    caller_of,
     own_settings,
 )
 from slice_api.chassis.events import EVENTS, Event, EventRecord, on
@@ -112,6 +114,7 @@ __all__ = [
     "at_least",
     "at_most",
     "before",
+    "caller_of",
     "conflict",
     "described",
     "either",
@@ -122,6 +125,7 @@ __all__ = [
     "has",
     "invalid",
     "is_missing",
+    "is_unchanged",
     "matches",
     "merged",
     "new_id",

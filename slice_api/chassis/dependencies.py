@@ -90,6 +90,11 @@ async def _reserved(request: Request) -> frozenset[str]:
     return exchange_of(request.scope).chassis.reserved_segments
 
 
+def caller_of(request: Request) -> Principal | None:
+    """Who asks, on a route that a setting may open to everybody; None for everybody."""
+    return exchange_of(request.scope).caller
+
+
 async def own_settings(request: Request) -> Any:
     """The settings of the slice that the route belongs to: `Annotated[LinksSettings, Depends(own_settings)]`."""
     exchange = exchange_of(request.scope)

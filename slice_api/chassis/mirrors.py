@@ -100,6 +100,16 @@ class Mirrors:
             return value
         return await self._catch_up(mirror, held)
 
+    async def get_since(self, mirror: Mirror[S], position: int) -> S:
+        """What the mirror shows once it has heard of what stands at this position of the events log."""
+        held = self._held[mirror]
+        is_behind = held.image is None or held.image.position < position
+        return await self._catch_up(mirror, held, is_forced=True) if is_behind else await self.get(mirror)
+
+    async def get_now(self, mirror: Mirror[S]) -> S:
+        """What the mirror shows when nothing is left that other processes have written before this call."""
+        return await self._catch_up(mirror, self._held[mirror], is_forced=True)
+
     async def _catch_up(self, mirror: Mirror[S], held: _Held, *, is_forced: bool = False) -> S:
         async with held.turns:
             if is_forced or held.image is None or held.turn_read != held.turn:

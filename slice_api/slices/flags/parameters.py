@@ -5,9 +5,11 @@ from typing import Annotated
 from fastapi import Depends, Query
 
 from slice_api.chassis import Tag, own_settings
+from slice_api.slices.flags.evaluation.tokens import Tokens, tokens_of
 from slice_api.slices.flags.schemas import FlagFilter, Order, SetName, State
 from slice_api.slices.flags.settings import FlagsSettings
 
+Signing = Annotated[Tokens, Depends(tokens_of)]
 Options = Annotated[FlagsSettings, Depends(own_settings)]
 WantedSet = Annotated[
     SetName | None,

@@ -1,10 +1,30 @@
 """Feature flags over HTTP: under `/api/flags` to keep them, under `/ofrep` to evaluate them."""
 
-from fastapi import APIRouter, Response
+from collections.abc import AsyncIterable
+from typing import Annotated
 
-from slice_api.chassis import Caller, Db, Page, Paging
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from slice_api.chassis import (
+    BaseUrl,
+    Caller,
+    Db,
+    Later,
+    Mirrors,
+    Now,
+    Page,
+    Paging,
+    Service,
+    requires,
+)
 from slice_api.slices.flags import handlers
-from slice_api.slices.flags.parameters import Filter, Options, WantedSet
+from slice_api.slices.flags.evaluation import ofrep
+from slice_api.slices.flags.evaluation.answering import StreamPlace, evaluate_key, evaluate_set
+from slice_api.slices.flags.evaluation.sets import FLAG_SETS
+from slice_api.slices.flags.evaluation.streams import changes, open_stream
+from slice_api.slices.flags.evaluation.tokens import with_tokens
+from slice_api.slices.flags.parameters import Filter, Options, Signing, WantedSet
 from slice_api.slices.flags.schedule import handlers as schedule
 from slice_api.slices.flags.schemas import (
     Flag,
@@ -17,7 +37,10 @@ from slice_api.slices.flags.schemas import (
     ScheduledChange,
 )
 
+__all__ = ["FLAG_SETS", "root_router", "router"]
+
 router = APIRouter()
+root_router = APIRouter(lifespan=with_tokens)
 
 
 @router.post("", status_code=201)
@@ -111,3 +134,41 @@ async def update_flag(
 async def delete_flag(key: str, db: Db, set_name: WantedSet = None) -> None:
     """Delete a flag with its history; programs that ask for it use the default in their own code."""
     await db.transact(handlers.delete_flag, key, set_name)
+
+
+@root_router.post("/ofrep/v1/evaluate/flags", response_class=Response, responses=ofrep.ALL, openapi_extra=ofrep.BODY)
+@root_router.post("/ofrep/v1/evaluate/flags/", response_class=Response, include_in_schema=False)
+@requires("flags:evaluate", unless="evaluation_public")
+async def evaluate_flags(
+    request: Request, mirrors: Mirrors, later: Later, now: Now, tokens: Signing, options: Options, base_url: BaseUrl
+) -> Response:
+    """Evaluate all flags of a set (OpenFeature's remote protocol).
+
+    The ETag is that of what was evaluated; `eventStreams` names a stream that tells when to ask again.
+    """
+    return await evaluate_set(request, mirrors, later, now, StreamPlace(tokens, options, base_url))
+
+
+@root_router.post(
+    "/ofrep/v1/evaluate/flags/{key:path}", response_class=Response, responses=ofrep.SINGLE, openapi_extra=ofrep.BODY
+)
+@requires("flags:evaluate", unless="evaluation_public")
+async def evaluate_flag(key: str, request: Request, mirrors: Mirrors, later: Later, now: Now) -> Response:
+    """Evaluate a flag (OpenFeature's remote protocol)."""
+    return await evaluate_key(key, request, mirrors, later, now)
+
+
+@root_router.get("/ofrep/v1/stream/{token}", response_class=EventSourceResponse)
+async def stream_changes(
+    token: str,
+    service: Service,
+    mirrors: Mirrors,
+    tokens: Signing,
+    options: Options,
+    now: Now,
+    last_event_id: Annotated[str | None, Header(description="The id of the last message that was read.")] = None,
+) -> AsyncIterable[ServerSentEvent]:
+    """Be told when a flag set has changed, as Server-Sent Events; `eventStreams` of an evaluation has the address."""
+    feed, ticket = await open_stream(service, tokens, token, now, is_public=options.evaluation_public)
+    async for event in changes(feed, mirrors, ticket, last_event_id):
+        yield event

@@ -316,6 +316,13 @@ class StoredChange(ScheduledChange):
         return self.error is None
 
 
+class StreamSecret(Schema):
+    """What the addresses of streams are signed with."""
+
+    id: str
+    secret: str
+
+
 class FlagFilter(Schema):
     """Which flags to list, and in which order."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from slice_api.chassis import Collection, Condition, Log, Page, PageQuery, Tx, equals, has, matches
-from slice_api.slices.flags.schemas import FlagFilter, FlagSet, Revision, StoredChange, StoredFlag, Usage
+from slice_api.slices.flags.schemas import FlagFilter, FlagSet, Revision, StoredChange, StoredFlag, StreamSecret, Usage
 
 SETS = Collection("flags_sets", FlagSet, key="name", noun="flag set")
 FLAGS = Collection(
@@ -16,6 +16,7 @@ FLAGS = Collection(
 REVISIONS = Log("flags_revisions", Revision, indexes=("revision",))
 """One partition for each flag."""
 USAGE = Collection("flags_usage", Usage)
+SECRETS = Collection("flags_secrets", StreamSecret)
 SCHEDULE = Collection("flags_schedule", StoredChange, indexes=("flag_id", "at", "is_pending"), noun="planned change")
 
 _BETWEEN = "\x1f"

@@ -1,0 +1,61 @@
+"""Between a request of OFREP and its answer: the context is read, the set is found, what was given is noted."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from fastapi import Request, Response
+
+from slice_api.chassis import Later, Mirrors, caller_of
+from slice_api.slices.flags.evaluation import ofrep
+from slice_api.slices.flags.evaluation.evaluating import evaluate_all, evaluate_one
+from slice_api.slices.flags.evaluation.sets import FLAG_SETS, AllSets, set_in
+from slice_api.slices.flags.evaluation.tokens import Ticket, Tokens
+from slice_api.slices.flags.settings import FlagsSettings
+
+
+class StreamPlace(NamedTuple):
+    """What the address of a stream is made of."""
+
+    tokens: Tokens
+    settings: FlagsSettings
+    base_url: str
+
+
+async def evaluate_key(key: str, request: Request, mirrors: Mirrors, later: Later, now: datetime) -> Response:
+    """The answer to who asks for one flag."""
+    try:
+        context = await ofrep.context_of(request)
+    except ofrep.Refusal as refusal:
+        return ofrep.refused(refusal, key)
+    live = set_in(await mirrors.get(FLAG_SETS), ofrep.wanted_set(request))
+    answer = evaluate_one(live, key, context, ofrep.seconds_of(now))
+    return ofrep.single(answer)
+
+
+async def evaluate_set(request: Request, mirrors: Mirrors, later: Later, now: datetime, place: StreamPlace) -> Response:
+    """The answer to who asks for all flags of a set."""
+    try:
+        context = await ofrep.context_of(request)
+    except ofrep.Refusal as refusal:
+        return ofrep.refused(refusal)
+    wanted = ofrep.wanted_set(request)
+    live = set_in(await _sets(request, mirrors, wanted), wanted)
+    answers = evaluate_all(live, context, ofrep.seconds_of(now)) if live else []
+    name = live.held.name if live else wanted or ""
+    return ofrep.bulk(request, live, answers, _stream_url(request, place, name, now))
+
+
+async def _sets(request: Request, mirrors: Mirrors, wanted: str | None) -> AllSets:
+    """The sets; a client that was told of a change by another process must not be given what was before it."""
+    sets = await mirrors.get(FLAG_SETS)
+    told, live = request.query_params.get("flagConfigEtag"), set_in(sets, wanted)
+    if told and (live is None or live.etag != told.strip('"')):
+        return await mirrors.get_now(FLAG_SETS)
+    return sets
+
+
+def _stream_url(request: Request, place: StreamPlace, set_name: str, now: datetime) -> str:
+    caller = caller_of(request)
+    ends_at = int(now.timestamp()) + place.settings.stream_token_seconds
+    token = place.tokens.make(Ticket(set_name, caller.key_id if caller else "", ends_at))
+    return f"{place.base_url}/ofrep/v1/stream/{token}"
