@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Query
+from fastapi import Depends, Path, Query
 
-from slice_api.chassis import Tag, own_settings
+from slice_api.chassis import Now, Service, Tag, own_settings
+from slice_api.slices.flags.evaluation.streams import Listening, open_stream
 from slice_api.slices.flags.evaluation.tokens import Tokens, tokens_of
 from slice_api.slices.flags.schemas import FlagFilter, Order, SetName, State
 from slice_api.slices.flags.settings import FlagsSettings
@@ -21,6 +22,16 @@ WantedSet = Annotated[
 ]
 
 
+async def _opened(
+    token: Annotated[str, Path(description="What the address of the stream was signed with.")],
+    service: Service,
+    tokens: Signing,
+    options: Options,
+    now: Now,
+) -> Listening:
+    return await open_stream(service, tokens, token, now, is_public=options.evaluation_public)
+
+
 async def _filter(
     set_name: WantedSet = None,
     search: Annotated[str | None, Query(max_length=200, description="Text in key or description.")] = None,
@@ -34,4 +45,5 @@ async def _filter(
     return FlagFilter(set=set_name, search=search, tags=tuple(tag or ()), state=state, is_stale=is_stale, order=order)
 
 
+Opened = Annotated[Listening, Depends(_opened)]
 Filter = Annotated[FlagFilter, Depends(_filter)]

@@ -15,16 +15,15 @@ from slice_api.chassis import (
     Now,
     Page,
     Paging,
-    Service,
     requires,
 )
 from slice_api.slices.flags import handlers
 from slice_api.slices.flags.evaluation import ofrep
 from slice_api.slices.flags.evaluation.answering import StreamPlace, evaluate_key, evaluate_set
 from slice_api.slices.flags.evaluation.sets import FLAG_SETS
-from slice_api.slices.flags.evaluation.streams import changes, open_stream
+from slice_api.slices.flags.evaluation.streams import changes
 from slice_api.slices.flags.evaluation.tokens import with_tokens
-from slice_api.slices.flags.parameters import Filter, Options, Signing, WantedSet
+from slice_api.slices.flags.parameters import Filter, Opened, Options, Signing, WantedSet
 from slice_api.slices.flags.schedule import handlers as schedule
 from slice_api.slices.flags.schemas import (
     Flag,
@@ -158,17 +157,12 @@ async def evaluate_flag(key: str, request: Request, mirrors: Mirrors, later: Lat
     return await evaluate_key(key, request, mirrors, later, now)
 
 
-@root_router.get("/ofrep/v1/stream/{token}", response_class=EventSourceResponse)
+@root_router.get("/ofrep/v1/stream/{token}", response_class=EventSourceResponse)  # noqa: FAST003 - the dependency takes it
 async def stream_changes(
-    token: str,
-    service: Service,
+    listening: Opened,
     mirrors: Mirrors,
-    tokens: Signing,
-    options: Options,
-    now: Now,
     last_event_id: Annotated[str | None, Header(description="The id of the last message that was read.")] = None,
 ) -> AsyncIterable[ServerSentEvent]:
     """Be told when a flag set has changed, as Server-Sent Events; `eventStreams` of an evaluation has the address."""
-    feed, ticket = await open_stream(service, tokens, token, now, is_public=options.evaluation_public)
-    async for event in changes(feed, mirrors, ticket, last_event_id):
+    async for event in changes(listening, mirrors, last_event_id):
         yield event

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from fastapi.sse import ServerSentEvent
 
@@ -13,9 +13,14 @@ from slice_api.slices.flags.evaluation.tokens import Ticket, Tokens
 SCOPE: Final = "flags:evaluate"
 
 
-async def open_stream(
-    service: Service, tokens: Tokens, token: str, now: datetime, *, is_public: bool
-) -> tuple[Feed, Ticket]:
+class Listening(NamedTuple):
+    """A stream that is opened: the events, and what its token says."""
+
+    feed: Feed
+    ticket: Ticket
+
+
+async def open_stream(service: Service, tokens: Tokens, token: str, now: datetime, *, is_public: bool) -> Listening:
     """The events that a token opens, as long as its key may evaluate flags; raises 401."""
     ticket = tokens.read(token, int(now.timestamp()))
     if ticket is None:
@@ -29,13 +34,13 @@ async def open_stream(
 
     if not await service.db.transact(is_welcome):
         raise unauthenticated("The key that this stream was opened with may not evaluate flags any more.")
-    return service.feed.for_reader(is_welcome), ticket
+    return Listening(service.feed.for_reader(is_welcome), ticket)
 
 
-async def changes(
-    feed: Feed, mirrors: Mirrors, ticket: Ticket, last_event_id: str | None
-) -> AsyncIterator[ServerSentEvent]:
+async def changes(listening: Listening, mirrors: Mirrors, last_event_id: str | None) -> AsyncIterator[ServerSentEvent]:
     """A message for each change of the set; one whose beginning is lost stands for all that were missed."""
+
+    feed, ticket = listening
 
     def is_wanted(record: EventRecord) -> bool:
         return record.type in CHANGES and record.data["set"] == ticket.set_name
