@@ -157,7 +157,7 @@ def _refused_example(operation: Operation) -> Iterator[Miss]:
 
 
 def without_errors(operation: Operation) -> Iterator[Miss]:
-    """The errors that a route can give must be declared, as problems."""
+    """The errors that a route can give must be declared, as problems; where another protocol has its own, as those."""
     if operation.described is None:
         return
     responses, target = operation.described["responses"], operation.target
@@ -165,9 +165,11 @@ def without_errors(operation: Operation) -> Iterator[Miss]:
     if missing:
         cure = f"declare them: responses=described({', '.join(missing)})"
         yield _miss(operation, f"does not declare {', '.join(missing)}", cure)
+    declared = {str(each) for each in getattr(target.route, "responses", {})}
     for status, answer in responses.items():
         is_error = status.startswith(("4", "5")) and (target.path, status) != _REPORTS_HEALTH
-        if is_error and answer.get("content", {}).get("application/problem+json", {}).get("schema") != _PROBLEM:
+        is_foreign = not target.path.startswith("/api") and status in declared
+        if is_error and not is_foreign and answer.get("content", {}).get("application/problem+json", {}).get("schema") != _PROBLEM:
             yield _miss(operation, f"declares {status} as no problem", f"declare it by responses=described({status})")
 
 

@@ -20,6 +20,7 @@ PUBLIC: Mapping[str, frozenset[str]] = {
     "front": frozenset(
         {"GET /", "GET /app/{path}", "GET /docs", "GET /slices", "GET /assets/{digest}/{name}", "GET /favicon.ico"}
     ),
+    "flags": frozenset({"GET /ofrep/v1/stream/{token}"}),  # the token is the key
     "links": frozenset({"GET /{slug}", "POST /{slug}", "GET /{slug}+", "GET /{slug}/qr", "GET /robots.txt"}),
     "platform": frozenset(
         {
@@ -135,7 +136,7 @@ def test_public_operations_declare_no_key(route: Route) -> None:
     assert not (route.operation or {}).get("security")
 
 
-@for_routes(lambda route: route.is_documented and route.method == "POST" and route.is_protected)
+@for_routes(lambda route: route.is_documented and route.method == "POST" and route.is_protected and route.is_api)
 def test_creating_takes_an_idempotency_key(route: Route) -> None:
     names = {each["name"] for each in (route.operation or {}).get("parameters", ())}
     assert "Idempotency-Key" in names
