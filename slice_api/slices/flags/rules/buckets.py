@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import cbor2
 import mmh3
 
-from slice_api.slices.flags.rules.budget import Budget
+from slice_api.slices.flags.rules.budget import Budget, spend_on_text
 from slice_api.slices.flags.rules.parts import Evaluate, Part, Setting
 from slice_api.slices.flags.rules.values import settled
 
@@ -26,7 +26,7 @@ _TEXT_HEADS: Final = (*(bytes([0x60 + size]) for size in range(24)), *(bytes([0x
 HashValue = Callable[[Any, Any, Budget], int | None]
 """The 32 bits for a value to bucket by, no array, with the data in scope; None where it is no such value."""
 
-HashUser = Callable[[Any], int | None]
+HashUser = Callable[[Any, Budget], int | None]
 """The 32 bits for the flag and the targeting key of the data; None where it has no such key."""
 
 
@@ -74,7 +74,7 @@ def _by_user(shares: Shares | None, hash_of: HashUser) -> Evaluate:
     """Everything but the user is known."""
     if shares is None:
         return lambda _data, _budget: None
-    return lambda data, _budget: _pick(shares, hash_of(data))
+    return lambda data, budget: _pick(shares, hash_of(data, budget))
 
 
 def _known(args: Sequence[Part], setting: Setting) -> Evaluate:
@@ -103,7 +103,7 @@ def _chooser(setting: Setting) -> Callable[[list[Any], Any, Budget], Any]:
     def choose(values: list[Any], data: Any, budget: Budget) -> Any:
         if values[0].__class__ is list:
             shares = shares_of(values)
-            return _pick(shares, hash_of_user(data)) if shares else None
+            return _pick(shares, hash_of_user(data, budget)) if shares else None
         shares = shares_of(values[1:])
         return _pick(shares, hash_of(values[0], data, budget)) if shares else None
 
@@ -121,9 +121,9 @@ def hash_user(setting: Setting) -> HashUser:
     start = _utf8(setting.flag_key) if is_text else b"\x82" + cbor_text(setting.flag_key)
     encode = _utf8 if is_text else cbor_text
 
-    def hash_of(data: Any) -> int | None:
+    def hash_of(data: Any, budget: Budget) -> int | None:
         key = data.get("targetingKey") if data.__class__ is dict else None
-        return _hashed(start + encode(key)) if key.__class__ is str and key else None
+        return _hashed(start + encode(key), budget) if key.__class__ is str and key else None
 
     return hash_of
 
@@ -134,22 +134,26 @@ def hash_value(setting: Setting) -> HashValue:
 
 
 def _hash_text(hash_of_user: HashUser) -> HashValue:
-    def hash_of(value: Any, data: Any, _budget: Budget) -> int | None:
+    def hash_of(value: Any, data: Any, budget: Budget) -> int | None:
         if value is None:
-            return hash_of_user(data)
-        return _hashed(_utf8(value)) if value.__class__ is str else None
+            return hash_of_user(data, budget)
+        return _hashed(_utf8(value), budget) if value.__class__ is str else None
 
     return hash_of
 
 
 def _hash_any(value: Any, _data: Any, budget: Budget) -> int | None:
     if value.__class__ is str:
-        return _hashed(cbor_text(value))
+        return _hashed(cbor_text(value), budget)
     plain = settled(value, budget, _whole)
-    return None if plain is None else _hashed(cbor2.dumps(plain, canonical=True))
+    try:
+        return None if plain is None else _hashed(cbor2.dumps(plain, canonical=True), budget)
+    except UnicodeEncodeError:  # a lone surrogate in an object
+        return None
 
 
-def _hashed(content: bytes) -> int:
+def _hashed(content: bytes, budget: Budget) -> int:
+    spend_on_text(budget, len(content) >> 4)
     return mmh3.hash(content, 0, False)
 
 

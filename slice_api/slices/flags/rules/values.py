@@ -47,23 +47,22 @@ def number_of(value: Any, budget: Budget) -> Number:
         return int(value)
     if value is None:
         return 0
-    if kind is str or kind is list:
-        return _parsed(text_of(value, budget).strip(_BLANKS), budget)
-    return nan
+    return _parsed(text_of(value, budget), budget) if kind is str or kind is list else nan
 
 
 def leading_number(value: Any, budget: Budget) -> Number:
     """`parseFloat(value)`: the number that its text begins with."""
     if value.__class__ in NUMBERS:
         return value  # type: ignore[no-any-return]
-    text = text_of(value, budget).lstrip(_BLANKS)
+    text = text_of(value, budget)
     spend_on_text(budget, len(text))
-    found = _DECIMAL.match(text)
+    found = _DECIMAL.match(text.lstrip(_BLANKS))
     return _decimal(found[0]) if found else nan
 
 
 def _parsed(text: str, budget: Budget) -> Number:
     spend_on_text(budget, len(text))
+    text = text.strip(_BLANKS)
     if not text:
         return 0
     if _DECIMAL.fullmatch(text):
@@ -201,7 +200,7 @@ def settled(value: Any, budget: Budget, change: Callable[[Any], Any] | None = No
     spend(budget, len(value))
     if value.__class__ is list:
         return [settled(item, budget, change, depth + 1) for item in value]
-    return {name: settled(item, budget, change, depth + 1) for name, item in value.items()}
+    return {settled(name, budget, change): settled(item, budget, change, depth + 1) for name, item in value.items()}
 
 
 def is_simple(value: Any) -> bool:
