@@ -7,7 +7,7 @@ from slice_api.slices.flags.rules.bounds import rule_faults
 from slice_api.slices.flags.rules.budget import Budget, new_budget
 from slice_api.slices.flags.rules.failures import RuleError, RuleFailure
 from slice_api.slices.flags.rules.operators import OPERATORS
-from slice_api.slices.flags.rules.parts import Bucketing, Evaluate, Part, Setting, Watch, constant
+from slice_api.slices.flags.rules.parts import Bucketing, Evaluate, Part, Setting, Watch, constant, size_of
 from slice_api.slices.flags.rules.values import is_simple, settled
 
 __all__ = ["Bucketing", "Rule", "RuleError", "RuleFailure", "compile_rule"]
@@ -67,7 +67,7 @@ def _array(parts: tuple[Part, ...]) -> Part:
     if all(part.is_constant for part in parts):
         return constant([part.value for part in parts])
     runs = [part.run for part in parts]
-    return Part(lambda data, budget: [run(data, budget) for run in runs], 1 + sum(part.size for part in parts))
+    return Part(lambda data, budget: [run(data, budget) for run in runs], size_of(parts))
 
 
 def _operator(name: str, rule: dict[str, Any], setting: Setting, at: _Path) -> Part:
@@ -79,7 +79,7 @@ def _operator(name: str, rule: dict[str, Any], setting: Setting, at: _Path) -> P
     run = build(args, setting) if build else _unknown(name)
     if setting.watch is not None:
         run = setting.watch(rule, at, run)
-    return Part(run, 1 + sum(arg.size for arg in args))
+    return Part(run, size_of(args))
 
 
 def _unknown(name: str) -> Evaluate:

@@ -162,8 +162,9 @@ def _deciding(name: str, visit: _Visit) -> list[bool]:
     if isinstance(found, RuleFailure):
         return [child.found == visit.found for child in children]
     if name in ("if", "?:"):
-        branch = _branch(visit)
-        return [_place(child, visit) in (branch, branch - 1 if branch % 2 else branch) for child in children]
+        branch, places = _branch(visit), [_place(child, visit) for child in children]
+        condition = max((at for at in places if at < branch), default=branch)
+        return [at in (branch, condition) for at in places]
     is_all = name not in ("and", "or") or is_truthy(found) is (name == "and")
     return [is_all or child is children[-1] for child in children]
 

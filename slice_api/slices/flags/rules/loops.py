@@ -12,11 +12,11 @@ from slice_api.slices.flags.rules.values import is_truthy
 
 
 def _each(items: Any, cost: int, budget: Budget) -> Iterator[Any]:
-    """The items of an array, none of anything else; going on to the next costs so many steps."""
+    """The items of an array, none of anything else; going on to the next costs so many steps, and one at least."""
     if items.__class__ is not list:
         return
     for item in items:
-        spend(budget, cost)
+        spend(budget, cost or 1)
         yield item
 
 

@@ -46,11 +46,16 @@ Build = Callable[[Sequence[Part], Setting], Evaluate]
 
 
 def constant(value: Any) -> Part:
-    return Part(lambda _data, _budget: value, value=value)
+    return Part(lambda _data, _budget: value, size=0, value=value)
 
 
 NULL: Final = constant(None)
 _ABSENT: Final = constant(UNDEFINED)
+
+
+def size_of(parts: Sequence[Part]) -> int:
+    """The steps of what is made of these parts: few values that are known cost next to nothing, many do."""
+    return max(1, len(parts) - 1) + sum(part.size for part in parts)
 
 
 def argument(args: Sequence[Part], at: int) -> Part:

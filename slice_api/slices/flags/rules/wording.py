@@ -81,13 +81,13 @@ def _operator(name: str, args: list[Any], depth: int) -> str:
     def tell(arg: Any) -> str:
         return _phrase(arg, depth) if is_spelled_out else _nested(arg, depth)
 
-    if name in _SPECIAL:
+    if args and name in _SPECIAL:
         return _SPECIAL[name](args, tell)
     if name in _BETWEEN and len(args) > 1:
         return _between(name, args, tell)
     if name in _OF_ITEMS and len(args) > 1:
         return _OF_ITEMS[name].format(tell(args[0]), tell(args[1]))
-    if name in _BEFORE:
+    if args and name in _BEFORE:
         return _BEFORE[name] + _listed(args, tell)
     return f"{name}({_listed(args, tell)})"
 
