@@ -169,7 +169,11 @@ def without_errors(operation: Operation) -> Iterator[Miss]:
     for status, answer in responses.items():
         is_error = status.startswith(("4", "5")) and (target.path, status) != _REPORTS_HEALTH
         is_foreign = not target.path.startswith("/api") and status in declared
-        if is_error and not is_foreign and answer.get("content", {}).get("application/problem+json", {}).get("schema") != _PROBLEM:
+        if (
+            is_error
+            and not is_foreign
+            and answer.get("content", {}).get("application/problem+json", {}).get("schema") != _PROBLEM
+        ):
             yield _miss(operation, f"declares {status} as no problem", f"declare it by responses=described({status})")
 
 

@@ -8,11 +8,13 @@ from urllib.parse import quote
 from slice_api.chassis import Fault, Page, PageQuery, Taken, Tx, all_invalid, conflict, invalid, not_found
 from slice_api.slices.flags import store
 from slice_api.slices.flags.definitions import definition_of, with_fields
+from slice_api.slices.flags.exposures.reading import ExposureRange, Usage, exposures_of, usage_of
 from slice_api.slices.flags.exposures.staleness import reason_for
 from slice_api.slices.flags.history.diffs import diff, is_same
 from slice_api.slices.flags.rules.bounds import rule_faults
 from slice_api.slices.flags.schemas import (
     Definition,
+    Exposures,
     Flag,
     FlagChange,
     FlagCreated,
@@ -26,7 +28,6 @@ from slice_api.slices.flags.schemas import (
     NewFlag,
     Revision,
     StoredFlag,
-    Usage,
 )
 
 
@@ -64,29 +65,29 @@ def insert_flag(tx: Tx, flag: StoredFlag, maker: Maker, keep: int) -> None:
 def list_flags(tx: Tx, wanted: FlagFilter, page: PageQuery) -> Page[Flag]:
     name = store.set_called(tx, wanted.set)
     found = store.page_of_flags(tx, wanted, name, page)
-    usage = store.usage_of(tx, found.items)
+    usage = usage_of(tx, found.items)
     return found.map(lambda flag: as_shown(flag, usage.get(flag.id), tx.now))
 
 
 def flags_by_staleness(tx: Tx, wanted: FlagFilter) -> list[Flag]:
     """All flags that are stale, or all that are not: no index knows."""
     name = store.set_called(tx, wanted.set)
-    usage = {each.id: each for each in tx.all(store.USAGE)}
     flags = tx.all(store.FLAGS, *store.conditions_of(wanted, name))
+    usage = usage_of(tx, flags)
     shown = [as_shown(flag, usage.get(flag.id), tx.now) for flag in flags]
     return [flag for flag in shown if flag.is_stale is wanted.is_stale]
 
 
 def read_flag(tx: Tx, key: str, wanted: str | None) -> Flag:
     flag = find_flag(tx, key, wanted)
-    return as_shown(flag, tx.get(store.USAGE, flag.id), tx.now)
+    return _shown(tx, flag)
 
 
 def update_flag(tx: Tx, key: str, change: FlagChange, wanted: str | None, by: str, keep: int) -> Flag:
     """The flag after a merge patch; one that changes nothing leaves it as it is. Raises 404, 412 and 422."""
     flag = find_flag(tx, key, wanted)
     given = {name: getattr(change, name) for name in change.model_fields_set}
-    return as_shown(apply_change(tx, flag, given, Maker(by, "updated"), keep), tx.get(store.USAGE, flag.id), tx.now)
+    return _shown(tx, apply_change(tx, flag, given, Maker(by, "updated"), keep))
 
 
 def apply_change(tx: Tx, flag: StoredFlag, given: Mapping[str, Any], maker: Maker, keep: int) -> StoredFlag:
@@ -159,7 +160,11 @@ def roll_back(tx: Tx, key: str, number: int, wanted: str | None, by: str, keep: 
     if earlier is None:
         raise invalid("#/revision", f"there is no version {number} of this flag, or it is not kept any more")
     changed = redefine(tx, flag, earlier.flag, Maker(by, "rolled_back"), keep)
-    return as_shown(changed, tx.get(store.USAGE, flag.id), tx.now)
+    return _shown(tx, changed)
+
+
+def read_exposures(tx: Tx, key: str, wanted: str | None, within: ExposureRange) -> Exposures:
+    return exposures_of(tx, find_flag(tx, key, wanted), within)
 
 
 def list_sets(tx: Tx) -> list[FlagSetInfo]:
@@ -189,6 +194,10 @@ def check_rule(tx: Tx, set_name: str, rule: Any) -> None:
     faults = rule_faults(rule, held.evaluators if held else {})
     if faults:
         raise all_invalid([Fault(pointer=f"#/targeting{each.pointer}", detail=each.detail) for each in faults])
+
+
+def _shown(tx: Tx, flag: StoredFlag) -> Flag:
+    return as_shown(flag, usage_of(tx, [flag]).get(flag.id), tx.now)
 
 
 def as_shown(flag: StoredFlag, usage: Usage | None, now: datetime) -> Flag:

@@ -4,10 +4,11 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Query
 
-from slice_api.chassis import Now, Service, Tag, own_settings
+from slice_api.chassis import Now, Service, Tag, Time, own_settings
 from slice_api.slices.flags.evaluation.streams import Listening, open_stream
 from slice_api.slices.flags.evaluation.tokens import Tokens, tokens_of
-from slice_api.slices.flags.schemas import FlagFilter, Order, SetName, State
+from slice_api.slices.flags.exposures.reading import ExposureRange, range_of
+from slice_api.slices.flags.schemas import ExposureInterval, FlagFilter, Order, SetName, State
 from slice_api.slices.flags.settings import FlagsSettings
 
 Signing = Annotated[Tokens, Depends(tokens_of)]
@@ -45,5 +46,15 @@ async def _filter(
     return FlagFilter(set=set_name, search=search, tags=tuple(tag or ()), state=state, is_stale=is_stale, order=order)
 
 
+async def _exposure_range(
+    now: Now,
+    interval: Annotated[ExposureInterval, Query(description="What to count by; days are those of UTC.")] = "hour",
+    from_: Annotated[Time | None, Query(alias="from", description="The first moment.")] = None,
+    to: Annotated[Time | None, Query(description="The moment before which to end.")] = None,
+) -> ExposureRange:
+    return range_of(interval, from_, to, now)
+
+
+ExposedIn = Annotated[ExposureRange, Depends(_exposure_range)]
 Opened = Annotated[Listening, Depends(_opened)]
 Filter = Annotated[FlagFilter, Depends(_filter)]

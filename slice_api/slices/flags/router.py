@@ -18,14 +18,16 @@ from slice_api.chassis import (
     requires,
 )
 from slice_api.slices.flags import handlers
-from slice_api.slices.flags.evaluation import ofrep
+from slice_api.slices.flags.evaluation import ofrep, playground
 from slice_api.slices.flags.evaluation.answering import StreamPlace, evaluate_key, evaluate_set
+from slice_api.slices.flags.evaluation.schemas import Explanation, Question
 from slice_api.slices.flags.evaluation.sets import FLAG_SETS
 from slice_api.slices.flags.evaluation.streams import changes
 from slice_api.slices.flags.evaluation.tokens import with_tokens
-from slice_api.slices.flags.parameters import Filter, Opened, Options, Signing, WantedSet
+from slice_api.slices.flags.parameters import ExposedIn, Filter, Opened, Options, Signing, WantedSet
 from slice_api.slices.flags.schedule import handlers as schedule
 from slice_api.slices.flags.schemas import (
+    Exposures,
     Flag,
     FlagChange,
     FlagSetInfo,
@@ -68,10 +70,23 @@ async def list_sets(db: Db, page: Paging) -> Page[FlagSetInfo]:
     return db.page_of(await db.transact(handlers.list_sets), page, name="flag_sets", key=lambda each: each.name)
 
 
+@router.post("/evaluate")
+@requires("flags:read")
+async def explain_flags(question: Question, db: Db, set_name: WantedSet = None) -> Explanation:
+    """Try flags out: what they are in a context, and why; nothing of it is counted."""
+    return await db.transact(playground.explain_flags, question, set_name)
+
+
 @router.get("/{key:path}/history")
 async def list_revisions(key: str, db: Db, page: Paging, set_name: WantedSet = None) -> Page[Revision]:
     """List the versions of a flag, newest first: who changed what and when."""
     return await db.transact(handlers.list_revisions, key, set_name, page)
+
+
+@router.get("/{key:path}/exposures")
+async def read_exposures(key: str, db: Db, within: ExposedIn, set_name: WantedSet = None) -> Exposures:
+    """Count a flag's evaluations in a range of time, by variant; hours are kept for 35 days, days for 400."""
+    return await db.transact(handlers.read_exposures, key, set_name, within)
 
 
 @router.post("/{key:path}/rollback")

@@ -18,6 +18,7 @@ from slice_api.slices.flags.values import Kind, Metadata, Variants, kind_of
 State = Literal["ENABLED", "DISABLED"]
 StaleReason = Literal["not_evaluated", "one_variant"]
 Action = Literal["created", "updated", "imported", "rolled_back", "scheduled"]
+ExposureInterval = Literal["hour", "day"]
 Order = Literal["key", "-key", "updated_at", "-updated_at", "created_at", "-created_at"]
 
 RESERVED_KEYS: Final = frozenset({"document", "evaluate", "sets"})
@@ -129,6 +130,11 @@ class StoredFlag(FlagRecord):
     """Its place in the document."""
 
     @property
+    def serial(self) -> str:
+        """What it is counted by: a new flag of the same key is another."""
+        return f"{self.key}\x1f{int(self.created_at.timestamp() * 1_000_000):x}"
+
+    @property
     def state(self) -> State:
         return "DISABLED" if self.source.get("state") == "DISABLED" else "ENABLED"
 
@@ -207,14 +213,48 @@ class FlagSetInfo(Schema):
     """When something of it last changed."""
 
 
-class Usage(Schema):
-    """When a flag was last evaluated, and with what result."""
+class Usages(Schema):
+    """When some of a set's flags were last evaluated, and with what result."""
 
     id: str
-    """That of the flag."""
-    last_evaluated_at: Time
-    variants: dict[str, Time] = Field(default={})
-    """When each variant was last given; the empty name stands for the code's own default."""
+    flags: dict[str, dict[str, Time]]
+    """By flag, when each variant was last given; the empty name stands for the code's own default."""
+
+
+class ExposureCounts(Schema):
+    """How often some of a set's flags gave each of their variants, in an hour or on a day."""
+
+    id: str
+    counts: dict[str, dict[str, Integer]]
+    expires_at: Time
+
+
+class ExposurePoint(Schema):
+    """The evaluations of an hour or a day."""
+
+    start: Time
+    """When it begins."""
+    total: int = Field(examples=[42])
+    """How many there were."""
+    variants: dict[str, int] = Field(examples=[{"on": 30, "off": 12}])
+    """How many gave each variant; the empty name stands for the code's own default."""
+
+
+class Exposures(Schema):
+    """How often a flag was evaluated in a range of time, and what it gave."""
+
+    interval: ExposureInterval
+    """What `series` counts by; days are those of UTC."""
+    from_: Time = Field(alias="from", serialization_alias="from")
+    """Where the range begins."""
+    to: Time
+    """Where it ends."""
+    total: int = Field(examples=[42])
+    """How many evaluations there were."""
+    by_variant: dict[str, int] = Field(examples=[{"on": 30, "off": 12}])
+    """How many gave each variant."""
+    series: list[ExposurePoint]
+    """Every hour or day of the range, those without an evaluation too."""
 
 
 class Patch(Schema):

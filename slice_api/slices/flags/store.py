@@ -1,9 +1,16 @@
 """Flag sets and their flags, the versions of each, and when each was last evaluated."""
 
-from collections.abc import Sequence
-
 from slice_api.chassis import Collection, Condition, Log, Page, PageQuery, Tx, equals, has, matches
-from slice_api.slices.flags.schemas import FlagFilter, FlagSet, Revision, StoredChange, StoredFlag, StreamSecret, Usage
+from slice_api.slices.flags.schemas import (
+    ExposureCounts,
+    FlagFilter,
+    FlagSet,
+    Revision,
+    StoredChange,
+    StoredFlag,
+    StreamSecret,
+    Usages,
+)
 
 SETS = Collection("flags_sets", FlagSet, key="name", noun="flag set")
 FLAGS = Collection(
@@ -15,7 +22,8 @@ FLAGS = Collection(
 )
 REVISIONS = Log("flags_revisions", Revision, indexes=("revision",))
 """One partition for each flag."""
-USAGE = Collection("flags_usage", Usage)
+USAGE = Collection("flags_usage", Usages)
+EXPOSURES = Collection("flags_exposures", ExposureCounts, expires="expires_at")
 SECRETS = Collection("flags_secrets", StreamSecret)
 SCHEDULE = Collection("flags_schedule", StoredChange, indexes=("flag_id", "at", "is_pending"), noun="planned change")
 
@@ -88,12 +96,6 @@ def last_position(tx: Tx, set_name: str) -> int:
     return last[0].position if last else 0
 
 
-def usage_of(tx: Tx, flags: Sequence[StoredFlag]) -> dict[str, Usage]:
-    """When each of some flags was last evaluated, by id."""
-    found = (tx.get(USAGE, flag.id) for flag in flags)
-    return {each.id: each for each in found if each is not None}
-
-
 def keep_revision(tx: Tx, flag: StoredFlag, revision: Revision, keep: int) -> None:
     """Add a version to a flag's history, and let go of those before the newest `keep`."""
     tx.append(REVISIONS, revision, partition=flag.id)
@@ -105,5 +107,4 @@ def remove_flag(tx: Tx, flag: StoredFlag) -> None:
     """Take a flag out with everything that was kept of it, so that its key is as good as new."""
     tx.pop(FLAGS, flag.id)
     tx.drop(REVISIONS, partition=flag.id)
-    tx.pop(USAGE, flag.id)
     tx.clear(SCHEDULE, equals("flag_id", flag.id))

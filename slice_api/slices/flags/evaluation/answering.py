@@ -1,5 +1,6 @@
 """Between a request of OFREP and its answer: the context is read, the set is found, what was given is noted."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -8,8 +9,9 @@ from fastapi import Request, Response
 from slice_api.chassis import Later, Mirrors, caller_of
 from slice_api.slices.flags.evaluation import ofrep
 from slice_api.slices.flags.evaluation.evaluating import evaluate_all, evaluate_one
-from slice_api.slices.flags.evaluation.sets import FLAG_SETS, AllSets, set_in
+from slice_api.slices.flags.evaluation.sets import FLAG_SETS, AllSets, Answer, LiveSet, set_in
 from slice_api.slices.flags.evaluation.tokens import Ticket, Tokens
+from slice_api.slices.flags.exposures.noting import Given, note_exposures
 from slice_api.slices.flags.settings import FlagsSettings
 
 
@@ -29,6 +31,8 @@ async def evaluate_key(key: str, request: Request, mirrors: Mirrors, later: Late
         return ofrep.refused(refusal, key)
     live = set_in(await mirrors.get(FLAG_SETS), ofrep.wanted_set(request))
     answer = evaluate_one(live, key, context, ofrep.seconds_of(now))
+    if live is not None and answer.variant is not None:
+        note_exposures(later, live.held.name, now, ((live.flags[key].serial, answer.variant),))
     return ofrep.single(answer)
 
 
@@ -40,9 +44,17 @@ async def evaluate_set(request: Request, mirrors: Mirrors, later: Later, now: da
         return ofrep.refused(refusal)
     wanted = ofrep.wanted_set(request)
     live = set_in(await _sets(request, mirrors, wanted), wanted)
-    answers = evaluate_all(live, context, ofrep.seconds_of(now)) if live else []
-    name = live.held.name if live else wanted or ""
-    return ofrep.bulk(request, live, answers, _stream_url(request, place, name, now))
+    if live is None:
+        return ofrep.bulk(request, None, (), _stream_url(request, place, wanted or "", now))
+    answers = evaluate_all(live, context, ofrep.seconds_of(now))
+    note_exposures(later, live.held.name, now, _given(live, answers))
+    return ofrep.bulk(request, live, answers, _stream_url(request, place, live.held.name, now))
+
+
+def _given(live: LiveSet, answers: Sequence[Answer]) -> list[Given]:
+    """What was given, by flag; errors are left out."""
+    pairs = zip(live.flags.values(), answers, strict=True)
+    return [(flag.serial, answer.variant) for flag, answer in pairs if answer.variant is not None]
 
 
 async def _sets(request: Request, mirrors: Mirrors, wanted: str | None) -> AllSets:

@@ -79,11 +79,6 @@ def bulk(request: Request, live: LiveSet | None, answers: Sequence[Answer], stre
     return Response(body, headers=headers, media_type=_JSON)
 
 
-def given_of(names: Sequence[str], answers: Sequence[Answer]) -> list[tuple[str, str]]:
-    """What was given, by flag: the variant's name; errors are left out."""
-    return [(name, answer.variant) for name, answer in zip(names, answers, strict=True) if answer.variant is not None]
-
-
 def seconds_of(now: datetime) -> int:
     """A moment as rules are given it: in seconds since 1970."""
     return int(now.timestamp())

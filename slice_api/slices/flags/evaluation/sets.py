@@ -40,6 +40,8 @@ class LiveFlag(NamedTuple):
     """A flag, ready to be evaluated."""
 
     key: str
+    serial: str
+    """What it is counted by."""
     revision: int
     metadata: Metadata
     """The set's, with the flag's own over it."""
@@ -85,18 +87,16 @@ def live_flag(flag: StoredFlag, held: FlagSet) -> LiveFlag:
     if fixed is not None:
         return _without_rule(flag, metadata, fixed)
     try:
-        rule = compile_rule(
-            flag.targeting, evaluators=held.evaluators, flag_key=flag.key, bucketing=_bucketing_of(held)
-        )
+        rule = compile_rule(flag.targeting, evaluators=held.evaluators, flag_key=flag.key, bucketing=bucketing_of(held))
     except RuleError as error:
         return _without_rule(flag, metadata, failed(flag.key, metadata, "PARSE_ERROR", str(error)))
     matches = {name: decided(flag, metadata, "TARGETING_MATCH", name) for name in flag.variants}
     by_default = decided(flag, metadata, "DEFAULT", flag.default_variant)
-    return LiveFlag(flag.key, flag.revision, metadata, None, rule, by_default, matches)
+    return LiveFlag(flag.key, flag.serial, flag.revision, metadata, None, rule, by_default, matches)
 
 
 def _without_rule(flag: StoredFlag, metadata: Metadata, answer: Answer) -> LiveFlag:
-    return LiveFlag(flag.key, flag.revision, metadata, answer, lambda _: None, answer, {})
+    return LiveFlag(flag.key, flag.serial, flag.revision, metadata, answer, lambda _: None, answer, {})
 
 
 def _fixed(flag: StoredFlag, metadata: Metadata) -> Answer | None:
@@ -133,14 +133,15 @@ def _metadata_of(found: Mapping[str, Any]) -> Metadata:
     return {name: value for name, value in found.items() if isinstance(value, str | int | float | bool)}
 
 
-def _bucketing_of(held: FlagSet) -> Bucketing:
+def bucketing_of(held: FlagSet) -> Bucketing:
+    """How `fractional` spreads: by flagd's newer generation, unless the set's metadata asks for the one before."""
     return "v2" if held.metadata.get("bucketing") == "v2" else "v3"
 
 
 # The mirror
 
 
-def _live_set(held: FlagSet, flags: Iterable[StoredFlag], known: LiveSet | None = None) -> LiveSet:
+def compiled_set(held: FlagSet, flags: Iterable[StoredFlag], known: LiveSet | None = None) -> LiveSet:
     """A set, compiled; flags that are as they were are taken over, unless what they share is different."""
     is_same_frame = known is not None and known.held.envelope == held.envelope
     old = known.flags if known is not None and is_same_frame else {}
@@ -149,13 +150,13 @@ def _live_set(held: FlagSet, flags: Iterable[StoredFlag], known: LiveSet | None 
 
 
 def _taken_over(old: LiveFlag | None, flag: StoredFlag) -> LiveFlag | None:
-    return old if old is not None and old.revision == flag.revision else None
+    return old if old is not None and (old.serial, old.revision) == (flag.serial, flag.revision) else None
 
 
 def _load(tx: Tx) -> AllSets:
     flags = sorted(tx.all(FLAGS), key=lambda flag: (flag.set, flag.position, flag.key))
     by_set = {name: list(own) for name, own in groupby(flags, key=lambda flag: flag.set)}
-    return {held.name: _live_set(held, by_set.get(held.name, ())) for held in tx.all(SETS)}
+    return {held.name: compiled_set(held, by_set.get(held.name, ())) for held in tx.all(SETS)}
 
 
 def _update(tx: Tx, sets: AllSets, events: Sequence[EventRecord]) -> AllSets:
@@ -177,7 +178,7 @@ def _updated_set(tx: Tx, held: FlagSet, known: LiveSet | None, events: Sequence[
         anew = (
             known._replace(flags={key: flag for key, flag in known.flags.items() if key not in keys}) if known else None
         )
-        return _live_set(held, flags_of(tx, held.name), anew)
+        return compiled_set(held, flags_of(tx, held.name), anew)
     flags = {**known.flags}
     for key in sorted(filter(None, keys)):
         flag = tx.get(FLAGS, flag_id(held.name, key))

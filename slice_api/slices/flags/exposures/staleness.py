@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from slice_api.slices.flags.schemas import StaleReason, StoredFlag, Usage
+from slice_api.slices.flags.exposures.reading import Usage
+from slice_api.slices.flags.schemas import StaleReason, StoredFlag
 
 STALE_AFTER: Final = timedelta(days=30)
 
