@@ -91,6 +91,15 @@ def test_the_link_commands_work(tmp_path: Path) -> None:
     assert (tmp_path / "py.png").read_bytes().startswith(b"\x89PNG")
 
 
+@needs("flags")
+def test_the_flag_commands_work(tmp_path: Path) -> None:
+    with serving() as server:
+        said = _run("flags", server.url, tmp_path)
+    assert '"reason":"TARGETING_MATCH","variant":"on","value":true' in said
+    assert "The rule gives the variant 'on'." in said
+    assert '"unchanged":1' in said
+
+
 @needs("keys")
 @needs("links")
 def test_the_key_commands_work(tmp_path: Path) -> None:
@@ -136,7 +145,7 @@ def test_the_commands_of_an_operator_work(tmp_path: Path) -> None:
 
 def test_every_block_of_commands_is_known_to_a_test() -> None:
     """A new one is run by a test of its own, or has nothing but commands of make that are there."""
-    run = {"links", "keys", "storage", "deploy", "operate"}
+    run = {"links", "flags", "keys", "storage", "deploy", "operate"}
     assert {name for kind, name in BLOCKS if kind == "test"} == run
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for block in re.findall(r"(?<!-->)\n```sh\n(.*?)```", README, re.DOTALL):
