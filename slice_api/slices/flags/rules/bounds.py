@@ -1,6 +1,6 @@
 """How large a rule may be, and what in it cannot work."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
@@ -49,8 +49,40 @@ class Size(NamedTuple):
 
 def rule_faults(rule: Any, evaluators: Mapping[str, Any] = _NO_EVALUATORS) -> list[RuleFault]:
     """What is wrong with a rule: first what is fatal, and then, if nothing is, the first hundred of the others."""
-    fatal = _too_large(rule, evaluators)
+    fatal = fatal_fault(rule, evaluators)
     return [fatal] if fatal else list(islice(_mistakes(rule, evaluators), MAX_FAULTS))
+
+
+def fatal_fault(rule: Any, evaluators: Mapping[str, Any] = _NO_EVALUATORS) -> RuleFault | None:
+    """What keeps a rule from being compiled."""
+    return None if _is_small(rule) else _too_large(rule, evaluators)
+
+
+def _is_small(rule: Any) -> bool:
+    """A quick look, enough for nearly all rules: whether one surely keeps the bounds, and refers to nothing."""
+    nodes, size, level = 0, 0, [rule]
+    for _ in range(MAX_DEPTH + 1):
+        nodes += len(level)
+        size += sum(map(_most_bytes, level))
+        if nodes > MAX_NODES or size > MAX_BYTES:
+            return False
+        level = [item for value in level for item in _items(value)]
+    return not level
+
+
+def _most_bytes(value: Any) -> int:
+    """At least as many as there are; for a reference, which may bring in anything, more than there may be."""
+    if isinstance(value, str):
+        return 4 * len(value)
+    if isinstance(value, dict):
+        return MAX_BYTES + 1 if "$ref" in value else 4 * sum(map(len, value))
+    return value.bit_length() if isinstance(value, int) else 1
+
+
+def _items(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _too_large(rule: Any, evaluators: Mapping[str, Any]) -> RuleFault | None:

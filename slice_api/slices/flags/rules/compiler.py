@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from slice_api.slices.flags.rules.bounds import rule_faults
+from slice_api.slices.flags.rules.bounds import fatal_fault
 from slice_api.slices.flags.rules.budget import Budget, new_budget
 from slice_api.slices.flags.rules.failures import RuleError, RuleFailure
 from slice_api.slices.flags.rules.operators import OPERATORS
@@ -33,9 +33,8 @@ def compile_rule(
     `evaluators` are the rules that `{"$ref": name}` stands for; `flag_key` and `bucketing` are for `fractional`, and
     `watch` wraps what each operator was compiled to.
     """
-    for fault in rule_faults(rule, evaluators):
-        if fault.is_fatal:
-            raise RuleError(fault.pointer, fault.detail)
+    if fault := fatal_fault(rule, evaluators):
+        raise RuleError(fault.pointer, fault.detail)
     run = compile_part(rule, Setting(flag_key, bucketing, evaluators, watch), ()).run
 
     def evaluate(data: Mapping[str, Any]) -> Any:
