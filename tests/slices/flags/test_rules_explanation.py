@@ -10,6 +10,7 @@ from slice_api.slices.flags.rules.compiler import RuleFailure, compile_rule
 from slice_api.slices.flags.rules.explanation import Why, explain_rule
 from slice_api.slices.flags.rules.wording import MAX_LENGTH, phrase
 from tests.slices.flags.some_rules import CONTEXTS, EVALUATORS, RULES
+from tests.slices.flags.test_rules_buckets import murmur3
 
 RULE = {
     "if": [
@@ -69,7 +70,7 @@ def test_the_branch_that_decided_is_told_with_what_was_asked() -> None:
         ("country", 'is "AT"', True),
         ("age is at least 18", "yes", True),
         ("age", "is 34", True),
-        ('shares by user: "beta" 100, "off" 0', '"beta"', True),
+        ('shares by user: "beta" 100, "off" 0', '"beta", at 20.2%', True),
     ]
 
 
@@ -94,12 +95,36 @@ def test_without_a_condition_that_is_met_the_last_one_decided() -> None:
     assert told(why.children[1])[1] == ("email", "is not given", True)
 
 
+def test_the_branch_is_right_whatever_the_conditions_are() -> None:
+    """Arrays of operators, references to values, and more conditions than are told of."""
+    never = {"==": [{"var": "age"}, 0]}
+    for rule, words in (
+        ({"if": [[{"var": "nothing"}], "a", "b"]}, 'the condition is met: "a"'),
+        ({"if": [{"$ref": "no"}, "a", "b"]}, 'no condition is met: "b"'),
+        ({"if": [*([never, "a"] * 40), {"var": "age"}, "b"]}, 'condition 41 is met: "b"'),
+        ({"if": {"var": "age"}}, "always: 18"),
+        ({"if": []}, "always: nothing"),
+    ):
+        assert explain_rule(rule, {"age": 18}, evaluators={"no": False}).outcome == words
+
+
+def test_where_among_all_a_user_falls_is_told() -> None:
+    by_plan = {"fractional": [{"var": "plan"}, ["new", 10], ["old", 90]]}
+    by_text = explain_rule(by_plan, {"plan": "team"}, bucketing="v2")
+    by_cbor = explain_rule(by_plan, {"plan": "team"}, bucketing="v3")
+    assert by_text.outcome == f'"old", at {murmur3(b"team") / 2**32:.1%}'
+    assert by_cbor.outcome == f'"old", at {murmur3(b"dteam") / 2**32:.1%}'
+    assert explain_rule(by_plan, {}).outcome == "nothing: there is nothing to go by"
+    assert explain_rule({"fractional": [["on"]]}, {}).outcome == "nothing: there is nothing to go by"
+    assert explain_rule({"fractional": [["on", 0]]}, {"targetingKey": "ann"}).outcome == "nothing"
+
+
 def test_a_failure_is_told_where_it_happened() -> None:
     why = explain_rule({"if": [{"$ref": "adult"}, {"wish": [1]}, "off"]}, {"age": 18}, evaluators=EVALUATORS)
-    assert why.failure == "unknown operator 'wish'"
+    assert why.failure == "has the unknown operator 'wish'"
     assert [(child.text, child.failure, child.is_deciding) for child in why.children] == [
         ("age is at least 18", "", False),
-        ("wish(1)", "unknown operator 'wish'", True),
+        ("wish(1)", "has the unknown operator 'wish'", True),
     ]
 
 

@@ -42,7 +42,7 @@ def build_product(args: Sequence[Part], _setting: Setting) -> Evaluate:
 
 
 def _no_factors(_data: Any, _budget: Budget) -> Any:
-    raise RuleFailure("* has nothing to multiply")
+    raise RuleFailure("has a * with nothing to multiply")
 
 
 def build_difference(args: Sequence[Part], _setting: Setting) -> Evaluate:

@@ -123,11 +123,14 @@ def _beyond(place: _Place, nodes: int, size: int) -> RuleFault | None:
 
 def _walk(rule: Any) -> Iterator[_Place]:
     """All values of a rule, outer ones first, as they stand; without recursion, since it may be of any depth."""
-    ahead = [_Place(rule, 0, "", None, False)]
+    ahead = [iter((_Place(rule, 0, "", None, False),))]
     while ahead:
-        place = ahead.pop()
-        yield place
-        ahead.extend(reversed(list(_inside(place))))
+        for place in ahead[-1]:
+            yield place
+            ahead.append(_inside(place))
+            break
+        else:
+            ahead.pop()
 
 
 def _inside(place: _Place) -> Iterator[_Place]:

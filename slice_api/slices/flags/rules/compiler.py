@@ -85,6 +85,6 @@ def _unknown(name: str) -> Evaluate:
     """Only who gets there is concerned."""
 
     def run(_data: Any, _budget: Budget) -> Any:
-        raise RuleFailure(f"unknown operator {name!r}")
+        raise RuleFailure(f"has the unknown operator {name!r}")
 
     return run

@@ -8,9 +8,10 @@ from math import isfinite
 from typing import Any, Final, NamedTuple
 
 from slice_api.chassis import Schema
-from slice_api.slices.flags.rules.budget import Budget
+from slice_api.slices.flags.rules.buckets import hash_user, hash_value
+from slice_api.slices.flags.rules.budget import Budget, new_budget
 from slice_api.slices.flags.rules.compiler import Bucketing, RuleFailure, compile_rule
-from slice_api.slices.flags.rules.parts import Evaluate, Watch
+from slice_api.slices.flags.rules.parts import Evaluate, Setting, Watch
 from slice_api.slices.flags.rules.values import double, is_truthy, settled
 from slice_api.slices.flags.rules.wording import as_json, phrase, shortened
 
@@ -51,13 +52,18 @@ class Why(Schema):
 
 
 class _Visit(NamedTuple):
-    """An operator while it runs; `found` gets its result, or its failure, in the end."""
+    """An operator while it runs, on some data.
+
+    `found` gets its result, or its failure, in the end; `reached` what its arguments came to, where they are operators.
+    """
 
     rule: Any
+    data: Any
     at: tuple[str | int, ...]
     children: list["_Visit"]
     omitted: list[None]
     found: list[Any]
+    reached: dict[int, Any]
 
 
 def explain_rule(
@@ -69,7 +75,7 @@ def explain_rule(
     bucketing: Bucketing = "v3",
 ) -> Why:
     """Evaluate a rule and tell why it came to its result, or where it failed; raises RuleError like `compile_rule`."""
-    whole = _visit(rule, ())
+    whole = _visit(rule, data, ())
     run = compile_rule(
         rule, evaluators=evaluators, flag_key=flag_key, bucketing=bucketing, watch=_watching([whole], [MAX_VISITS])
     )
@@ -78,12 +84,12 @@ def explain_rule(
     except RuleFailure as failure:
         whole.found.append(failure)
     if isinstance(rule, dict) and len(rule) == 1 and whole.children:
-        return _why(whole.children[0]._replace(found=whole.found), is_deciding=True)
-    return _why(whole, is_deciding=True)
+        whole = whole.children[0]._replace(found=whole.found)
+    return _why(whole, Setting(flag_key, bucketing, evaluators), is_deciding=True)
 
 
-def _visit(rule: Any, at: tuple[str | int, ...]) -> _Visit:
-    return _Visit(rule, at, [], [], [])
+def _visit(rule: Any, data: Any, at: tuple[str | int, ...]) -> _Visit:
+    return _Visit(rule, data, at, [], [], [], {})
 
 
 def _watching(stack: list[_Visit], left: list[int]) -> Watch:
@@ -91,8 +97,8 @@ def _watching(stack: list[_Visit], left: list[int]) -> Watch:
 
     def watch(rule: Any, at: tuple[str | int, ...], run: Evaluate) -> Evaluate:
         def watched(data: Any, budget: Budget) -> Any:
-            visit = _visit(rule, at)
-            _note(visit, stack[-1], left)
+            visit, around = _visit(rule, data, at), stack[-1]
+            _note(visit, around, left)
             stack.append(visit)
             try:
                 visit.found.append(run(data, budget))
@@ -101,6 +107,8 @@ def _watching(stack: list[_Visit], left: list[int]) -> Watch:
                 raise
             finally:
                 stack.pop()
+            if len(at) <= len(around.at) + 2:
+                around.reached[_place(visit, around)] = visit.found[0]
             return visit.found[0]
 
         return watched
@@ -116,22 +124,22 @@ def _note(visit: _Visit, around: _Visit, left: list[int]) -> None:
     around.children.append(visit)
 
 
-def _why(visit: _Visit, is_deciding: bool) -> Why:
+def _why(visit: _Visit, setting: Setting, is_deciding: bool) -> Why:
     name = next(iter(visit.rule)) if isinstance(visit.rule, dict) and len(visit.rule) == 1 else ""
     found = visit.found[0]
     is_failure = isinstance(found, RuleFailure)
     shown, is_shortened = (None, False) if is_failure else _shown(found)
-    deciding = _deciding(name, visit)
+    deciding = _deciding(name, visit, setting)
     return Why(
         operator=name,
         pointer=_pointer(visit.at),
         text=phrase(visit.rule),
-        outcome=_outcome(name, visit, shown, is_shortened),
+        outcome=_outcome(name, visit, _told(found, shown, is_shortened), setting),
         result=shown,
         is_shortened=is_shortened,
         failure=shortened(str(found), _MAX_TEXT) if is_failure else "",
         is_deciding=is_deciding,
-        children=tuple(_why(child, each) for child, each in zip(visit.children, deciding, strict=True)),
+        children=tuple(_why(child, setting, each) for child, each in zip(visit.children, deciding, strict=True)),
         omitted=len(visit.omitted),
     )
 
@@ -156,26 +164,37 @@ def _as_json_has_it(value: Any) -> Any:
     return number if isfinite(number) else None
 
 
-def _deciding(name: str, visit: _Visit) -> list[bool]:
+def _deciding(name: str, visit: _Visit, setting: Setting) -> list[bool]:
     """Which of the children decided: of conditions in a row the last one reached, unless it took all of them."""
     children, (found, *_) = visit.children, visit.found
     if isinstance(found, RuleFailure):
         return [child.found == visit.found for child in children]
     if name in ("if", "?:"):
-        branch, places = _branch(visit), [_place(child, visit) for child in children]
+        branch, places = _branch(visit, setting), [_place(child, visit) for child in children]
         condition = max((at for at in places if at < branch), default=branch)
         return [at in (branch, condition) for at in places]
     is_all = name not in ("and", "or") or is_truthy(found) is (name == "and")
     return [is_all or child is children[-1] for child in children]
 
 
-def _branch(visit: _Visit) -> int:
-    """Which argument of an `if` its result came from; one past the last when from none."""
+def _arguments(visit: _Visit, setting: Setting) -> list[Any]:
+    """What the arguments came to; those that were not reached as they stand in the rule."""
     ((_, given),) = visit.rule.items()
     args = given if isinstance(given, list) else [given]
-    reached = {_place(child, visit): child.found[0] for child in visit.children}
+    return [visit.reached.get(at, _referred(arg, setting)) for at, arg in enumerate(args)]
+
+
+def _referred(arg: Any, setting: Setting) -> Any:
+    """What a reference stands for: one to a value is no operator, and is not watched."""
+    name = arg.get("$ref") if isinstance(arg, dict) and len(arg) == 1 else None
+    return setting.evaluators.get(name, arg) if isinstance(name, str) else arg
+
+
+def _branch(visit: _Visit, setting: Setting) -> int:
+    """Which argument of an `if` its result came from; one past the last when from none."""
+    args = _arguments(visit, setting)
     for at in range(0, len(args) - 1, 2):
-        if is_truthy(reached.get(at, args[at])):
+        if is_truthy(args[at]):
             return at + 1
     return len(args) - 1 if len(args) % 2 else len(args)
 
@@ -186,16 +205,29 @@ def _place(child: _Visit, visit: _Visit) -> int:
     return inner[0] if inner and isinstance(inner[0], int) else 0
 
 
-def _outcome(name: str, visit: _Visit, shown: Any, is_shortened: bool) -> str:
+def _outcome(name: str, visit: _Visit, told: str, setting: Setting) -> str:
     found = visit.found[0]
     if isinstance(found, RuleFailure):
         return f"failed: {shortened(str(found), _MAX_TEXT)}"
-    told = _told(found, shown, is_shortened)
     if name == "var":
         return "is not given" if found is None else f"is {told}"
     if name in ("if", "?:"):
-        return f"{_branch_in_words(visit)}: {told}"
-    return told
+        return f"{_branch_in_words(visit, setting)}: {told}"
+    return _place_in_words(visit, told, setting) if name == "fractional" else told
+
+
+def _place_in_words(visit: _Visit, told: str, setting: Setting) -> str:
+    """The share, and how far along all of them the hash lies."""
+    by, *_ = (*_arguments(visit, setting), None)
+    try:
+        budget = new_budget()
+        is_by_user = isinstance(by, list)
+        hashed = hash_user(setting)(visit.data, budget) if is_by_user else hash_value(setting)(by, visit.data, budget)
+    except RuleFailure:
+        return told
+    if hashed is None:
+        return f"{told}: there is nothing to go by"
+    return told if visit.found[0] is None else f"{told}, at {hashed / 2**32:.1%}"
 
 
 def _told(found: Any, shown: Any, is_shortened: bool) -> str:
@@ -208,10 +240,8 @@ def _told(found: Any, shown: Any, is_shortened: bool) -> str:
     return "nothing" if shown is None else shortened(as_json(shown), _MAX_TEXT)
 
 
-def _branch_in_words(visit: _Visit) -> str:
-    ((_, given),) = visit.rule.items()
-    count = len(given) if isinstance(given, list) else 1
-    branch = _branch(visit)
+def _branch_in_words(visit: _Visit, setting: Setting) -> str:
+    count, branch = len(_arguments(visit, setting)), _branch(visit, setting)
     if branch % 2 == 0 or branch >= count:
         return "no condition is met" if count > 1 else "always"
     return "the condition is met" if count < 4 else f"condition {branch // 2 + 1} is met"

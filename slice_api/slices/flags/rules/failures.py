@@ -11,4 +11,7 @@ class RuleError(ValueError):
 
 
 class RuleFailure(Exception):  # noqa: N818 - an outcome of a rule, as a null is one, and no fault of the program
-    """A rule that gave no result: it reached an unknown operator, or cost more than it may."""
+    """A rule that gave no result: it reached an unknown operator, or cost more than it may.
+
+    Its text goes on from "The rule".
+    """

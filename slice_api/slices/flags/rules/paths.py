@@ -109,7 +109,7 @@ def build_missing_some(args: Sequence[Part], _setting: Setting) -> Evaluate:
     def run(data: Any, budget: Budget) -> list[Any]:
         count, keys = needed(data, budget), options(data, budget)
         if keys is None or keys is UNDEFINED:
-            raise RuleFailure("missing_some has no keys to look for")
+            raise RuleFailure("has a missing_some without keys to look for")
         missing = _missing(keys if keys.__class__ is list else [keys], data, budget)
         length = len(keys) if keys.__class__ in (list, str) else None
         is_enough = length is not None and compares(_at_least, length - len(missing), count, budget)
