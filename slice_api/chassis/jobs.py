@@ -25,12 +25,17 @@ FIRST_SECONDS = 30.0
 """When jobs of longer intervals are first looked at: a start is quick, and a daily restart skips no daily job."""
 
 
+IsNeeded = Callable[[Tx], bool]
+"""Whether a job has anything to do; only reads."""
+
+
 class Job(NamedTuple):
     """A function to run every so many seconds."""
 
     name: str
     seconds: float
     run: Callable[[Tx], Any]
+    is_needed: IsNeeded | None = None
 
 
 class Lease(Schema):
@@ -43,11 +48,16 @@ class Lease(Schema):
 LEASES = Collection("chassis_job_leases", Lease)
 
 
-def every(*, seconds: float) -> Callable[[F], F]:
-    """Mark `def job(tx)` in a slice's `jobs.py` to be run at this interval, in one process at a time."""
+def every(*, seconds: float, when: IsNeeded | None = None) -> Callable[[F], F]:
+    """Mark `def job(tx)` in a slice's `jobs.py` to be run at this interval, in one process at a time.
+
+    `when(tx)` says whether there is anything to do. It is worth having for what is looked for every second: as long as
+    there is nothing, nothing is written.
+    """
 
     def mark(run: F) -> F:
         run.__dict__["every_seconds"] = seconds
+        run.__dict__["is_needed"] = when
         return run
 
     return mark
@@ -55,6 +65,8 @@ def every(*, seconds: float) -> Callable[[F], F]:
 
 def _run_if_due(tx: Tx, job: Job) -> tuple[bool, float]:
     """Whether it was run, and in how many seconds it is due next."""
+    if job.is_needed is not None and not job.is_needed(tx):
+        return False, job.seconds
     lease = tx.get(LEASES, job.name)
     if lease is not None and lease.next_at > tx.now:
         return False, (lease.next_at - tx.now).total_seconds()

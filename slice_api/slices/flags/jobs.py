@@ -10,7 +10,12 @@ from slice_api.slices.flags.settings import FlagsSettings
 _MOST_TOGETHER: Final = 100
 
 
-@every(seconds=1)
+def has_due_changes(tx: Tx) -> bool:
+    """Whether the time of some planned change has come."""
+    return bool(due_changes(tx, tx.now, 1))
+
+
+@every(seconds=1, when=has_due_changes)
 def make_due_changes(tx: Tx, settings: FlagsSettings) -> None:
     """Make the planned changes whose time has come, in the order of their times."""
     for planned in due_changes(tx, tx.now, _MOST_TOGETHER):

@@ -5,7 +5,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conftest import AssertEvents, Settle, on_every_engine
+from slice_api.chassis import Tx
+from slice_api.chassis.jobs import LEASES
+from tests.conftest import AssertEvents, Settle, Transact, on_every_engine
 from tests.support import FrozenClock, client_of, make_app, running
 from tests.support import settle as settle_app
 from tests.told import told
@@ -140,3 +142,18 @@ async def test_it_happens_after_a_restart_and_once_with_two_processes(url: str) 
         async with client_of(two) as client:
             versions = (await client.get("/api/flags/checkout/history")).json()["items"]
             assert [each["action"] for each in versions] == ["scheduled", "created"]
+
+
+async def test_nothing_is_written_while_nothing_is_due(
+    client: httpx.AsyncClient, make_flag: MakeFlag, clock: FrozenClock, settle: Settle, transact: Transact
+) -> None:
+    async def has_run() -> bool:
+        return await transact(Tx.get, LEASES, "flags.make_due_changes") is not None
+
+    await make_flag()
+    await plan(client, {"state": "DISABLED"})
+    await settle()
+    assert not await has_run()
+    clock.advance(hours=4)
+    await settle()
+    assert await has_run()
