@@ -4,7 +4,8 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Query
 
-from slice_api.chassis import Now, Service, Tag, Time, own_settings
+from slice_api.chassis import Caller, Now, Service, Tag, Time, own_settings
+from slice_api.slices.flags.documents.handlers import Hand
 from slice_api.slices.flags.evaluation.streams import Listening, open_stream
 from slice_api.slices.flags.evaluation.tokens import Tokens, tokens_of
 from slice_api.slices.flags.exposures.reading import ExposureRange, range_of
@@ -57,4 +58,16 @@ async def _exposure_range(
 
 ExposedIn = Annotated[ExposureRange, Depends(_exposure_range)]
 Opened = Annotated[Listening, Depends(_opened)]
+
+
+async def _import_hand(
+    caller: Caller,
+    options: Options,
+    dry_run: Annotated[bool, Query(description="Report what would happen, and write nothing.")] = False,
+) -> Hand:
+    return Hand(caller.key_id, options.keep_revisions, dry_run)
+
+
 Filter = Annotated[FlagFilter, Depends(_filter)]
+ImportHand = Annotated[Hand, Depends(_import_hand)]
+Strict = Annotated[bool, Query(description="Refuse what would be a warning otherwise.")]

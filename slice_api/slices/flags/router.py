@@ -15,16 +15,20 @@ from slice_api.chassis import (
     Now,
     Page,
     Paging,
+    described,
     requires,
 )
 from slice_api.slices.flags import handlers
+from slice_api.slices.flags.documents import http as documents
+from slice_api.slices.flags.documents.handlers import delete_set
+from slice_api.slices.flags.documents.schemas import ImportReport
 from slice_api.slices.flags.evaluation import ofrep, playground
 from slice_api.slices.flags.evaluation.answering import StreamPlace, evaluate_key, evaluate_set
 from slice_api.slices.flags.evaluation.schemas import Explanation, Question
 from slice_api.slices.flags.evaluation.sets import FLAG_SETS
 from slice_api.slices.flags.evaluation.streams import changes
 from slice_api.slices.flags.evaluation.tokens import with_tokens
-from slice_api.slices.flags.parameters import ExposedIn, Filter, Opened, Options, Signing, WantedSet
+from slice_api.slices.flags.parameters import ExposedIn, Filter, ImportHand, Opened, Options, Signing, Strict, WantedSet
 from slice_api.slices.flags.schedule import handlers as schedule
 from slice_api.slices.flags.schemas import (
     Exposures,
@@ -75,6 +79,38 @@ async def list_sets(db: Db, page: Paging) -> Page[FlagSetInfo]:
 async def explain_flags(question: Question, db: Db, set_name: WantedSet = None) -> Explanation:
     """Try flags out: what they are in a context, and why; nothing of it is counted."""
     return await db.transact(playground.explain_flags, question, set_name)
+
+
+@router.get("/document", response_class=Response, responses=documents.EXPORT)
+async def read_document(db: Db, set_name: WantedSet = None) -> Response:
+    """Give out a whole flag set as a document in flagd's format.
+
+    What was imported comes out the same. With its ETag a flagd can have it as a sync source over HTTP.
+    """
+    return await documents.export(db, set_name)
+
+
+@router.put(
+    "/document",
+    responses=documents.IMPORT,
+    openapi_extra=documents.IMPORT_BODY,
+    max_body_size=documents.MOST_BYTES,
+)
+async def replace_document(
+    request: Request, db: Db, hand: ImportHand, set_name: WantedSet = None, strict: Strict = False
+) -> ImportReport:
+    """Replace a whole flag set by a document in flagd's format, all of it or nothing.
+
+    Flags that are the same keep their versions. Which set that is, `?set=` says or `metadata.flagSetId`; without
+    either it is the one without a name. What breaks the format is told as a warning, unless it could not be evaluated at all.
+    """
+    return await documents.take_in(request, db, set_name, hand, is_strict=strict)
+
+
+@router.delete("/document", status_code=204, responses=described(404))
+async def delete_document(db: Db, set_name: WantedSet = None) -> None:
+    """Delete a whole flag set with the histories of its flags."""
+    await db.transact(delete_set, set_name)
 
 
 @router.get("/{key:path}/history")

@@ -421,6 +421,14 @@ class FlagsImported(Event):
     deleted: int
 
 
+class FlagSetDeleted(Event):
+    """A flag set was deleted with all of its flags."""
+
+    topic = "flags.set_deleted"
+    set: str
+    deleted: int
+
+
 class ChangePlanned(Event):
     """A change of a flag was planned."""
 

@@ -77,7 +77,7 @@ def revision_of(tx: Tx, flag: StoredFlag, number: int) -> Revision | None:
 
 def touch_set(tx: Tx, name: str) -> None:
     """Note that something of a set has changed; make the set when it is the first time."""
-    changed = tx.update(SETS, name, lambda held: _touched(held, tx), is_silent=True)
+    changed = tx.update(SETS, name, lambda held: _touched(held, tx))
     if changed is None:
         tx.insert(SETS, FlagSet(name=name, envelope=_envelope(name), revision=1, updated_at=tx.now))
 
