@@ -254,12 +254,12 @@ class Api:
 
     async def url_of_existing(self, route: Route) -> str:
         """The path of a route with objects in it that exist, as far as there is a way to make or find them."""
-        if route.path not in self._collections:
-            url = await self._url_of_new(route)
-            if not self._is_collection(route.path):
-                return url
-            self._collections[route.path] = url
-        return self._collections[route.path]
+        if not self._is_collection(route.path):
+            return await self._url_of_new(route)
+        known = self._collections.get(route.path)
+        if known is None or (await self.admin.get(known)).status_code == 404:  # what it belonged to was deleted
+            known = self._collections[route.path] = await self._url_of_new(route)
+        return known
 
     def _is_collection(self, path: str) -> bool:
         """Whether objects are made at this path that belong to another one."""
