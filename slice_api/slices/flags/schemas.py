@@ -109,6 +109,16 @@ class Flag(FlagRecord, FlagFields):
     # What was imported may break the rules for what is made here, and is shown as it is.
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
+    variants: dict[str, Any] = Field(examples=[{"on": True, "off": False}])
+    """What it can be: values by name."""
+    default_variant: str | None = Field(default=None, examples=["off"])
+    """The variant where targeting decides nothing; null: the default in the program's own code."""
+    targeting: Any = Field(default=None, examples=[_RULE_EXAMPLE])
+    """A JsonLogic rule that gives the name of a variant, or null for the default; null: the default for everybody."""
+    description: str = Field(default="", examples=["The checkout in one step"])
+    """What it is for."""
+    tags: list[str] = Field(default=[], examples=[["shop"]])
+    """Labels to find it by."""
     kind: Kind | None = Field(examples=["boolean"])
     """What its variants are; null where an import has mixed them."""
     last_evaluated_at: Time | None = None
