@@ -8,9 +8,9 @@ from fastapi import Request, Response
 
 from slice_api.chassis import Later, Mirrors, caller_of
 from slice_api.slices.flags.evaluation import ofrep
-from slice_api.slices.flags.evaluation.evaluating import evaluate_all, evaluate_one
+from slice_api.slices.flags.evaluation.evaluating import evaluate_all, evaluate_one, metadata_for
 from slice_api.slices.flags.evaluation.sets import FLAG_SETS, AllSets, Answer, LiveSet, set_in
-from slice_api.slices.flags.evaluation.tokens import Ticket, Tokens
+from slice_api.slices.flags.evaluation.tokens import Ticket, Tokens, ends_of
 from slice_api.slices.flags.exposures.noting import Given, note_exposures
 from slice_api.slices.flags.settings import FlagsSettings
 
@@ -25,11 +25,11 @@ class StreamPlace(NamedTuple):
 
 async def evaluate_key(key: str, request: Request, mirrors: Mirrors, later: Later, now: datetime) -> Response:
     """The answer to who asks for one flag."""
+    live = set_in(await mirrors.get(FLAG_SETS), ofrep.wanted_set(request))
     try:
         context = await ofrep.context_of(request)
     except ofrep.Refusal as refusal:
-        return ofrep.refused(refusal, key)
-    live = set_in(await mirrors.get(FLAG_SETS), ofrep.wanted_set(request))
+        return ofrep.refused(refusal, metadata_for(live, key), key)
     answer = evaluate_one(live, key, context, ofrep.seconds_of(now))
     if live is not None and answer.variant is not None:
         note_exposures(later, live.held.name, now, ((live.flags[key].serial, answer.variant),))
@@ -38,17 +38,17 @@ async def evaluate_key(key: str, request: Request, mirrors: Mirrors, later: Late
 
 async def evaluate_set(request: Request, mirrors: Mirrors, later: Later, now: datetime, place: StreamPlace) -> Response:
     """The answer to who asks for all flags of a set."""
+    wanted = ofrep.wanted_set(request)
+    live = set_in(await _sets(request, mirrors, wanted), wanted)
     try:
         context = await ofrep.context_of(request)
     except ofrep.Refusal as refusal:
-        return ofrep.refused(refusal)
-    wanted = ofrep.wanted_set(request)
-    live = set_in(await _sets(request, mirrors, wanted), wanted)
+        return ofrep.refused(refusal, metadata_for(live))
     if live is None:
-        return ofrep.bulk(request, None, (), _stream_url(request, place, wanted or "", now))
+        return ofrep.bulk(request, None, (), _stream_urls(request, place, wanted or "", now))
     answers = evaluate_all(live, context, ofrep.seconds_of(now))
     note_exposures(later, live.held.name, now, _given(live, answers))
-    return ofrep.bulk(request, live, answers, _stream_url(request, place, live.held.name, now))
+    return ofrep.bulk(request, live, answers, _stream_urls(request, place, live.held.name, now))
 
 
 def _given(live: LiveSet, answers: Sequence[Answer]) -> list[Given]:
@@ -66,8 +66,10 @@ async def _sets(request: Request, mirrors: Mirrors, wanted: str | None) -> AllSe
     return sets
 
 
-def _stream_url(request: Request, place: StreamPlace, set_name: str, now: datetime) -> str:
+def _stream_urls(request: Request, place: StreamPlace, set_name: str, now: datetime) -> ofrep.StreamUrls:
+    """The address of the stream stays the same for a while, so that who asks again need not open another."""
     caller = caller_of(request)
-    ends_at = int(now.timestamp()) + place.settings.stream_token_seconds
-    token = place.tokens.make(Ticket(set_name, caller.key_id if caller else "", ends_at))
-    return f"{place.base_url}/ofrep/v1/stream/{token}"
+    key_id = caller.key_id if caller else ""
+    ends = ends_of(ofrep.seconds_of(now), place.settings.stream_token_seconds)
+    urls = (f"{place.base_url}/ofrep/v1/stream/{place.tokens.make(Ticket(set_name, key_id, end))}" for end in ends)
+    return ofrep.StreamUrls(*urls)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from slice_api.slices.flags.evaluation.sets import Answer, LiveFlag, LiveSet, failed
+from slice_api.slices.flags.evaluation.sets import Answer, LiveFlag, LiveSet, Metadata, failed
 from slice_api.slices.flags.rules.compiler import RuleFailure
 
 Context = dict[str, Any]
@@ -14,6 +14,14 @@ def evaluate_one(live: LiveSet | None, key: str, context: Context, timestamp: in
     if flag is None:
         return failed(key, live.metadata if live else {}, "FLAG_NOT_FOUND", f"There is no flag {key!r}.", 404)
     return answer_of(flag, context, timestamp)
+
+
+def metadata_for(live: LiveSet | None, key: str | None = None) -> Metadata:
+    """What goes out with every answer on a flag: the set's own where there is no such flag."""
+    if live is None:
+        return {}
+    flag = live.flags.get(key) if key is not None else None
+    return flag.metadata if flag is not None else live.metadata
 
 
 def evaluate_all(live: LiveSet, context: Context, timestamp: int) -> list[Answer]:
@@ -34,6 +42,8 @@ def _by_rule(flag: LiveFlag, context: Context, timestamp: int) -> Answer:
         result = flag.rule(context)
     except RuleFailure as failure:
         return failed(flag.key, flag.metadata, "PARSE_ERROR", f"The rule {failure}.")
+    except Exception as error:  # a fault of the operators, which must cost the other flags of a set nothing
+        return failed(flag.key, flag.metadata, "PARSE_ERROR", f"The rule fails: {type(error).__name__}.")
     return answer_for(flag, result)
 
 

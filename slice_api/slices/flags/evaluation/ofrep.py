@@ -3,18 +3,26 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 from fastapi import Request, Response
+from starlette.requests import ClientDisconnect
 
 from slice_api.chassis import is_unchanged
 from slice_api.slices.flags.evaluation.evaluating import Context
-from slice_api.slices.flags.evaluation.sets import Answer, LiveSet
+from slice_api.slices.flags.evaluation.sets import Answer, LiveSet, Metadata, failed
 
 _JSON: Final = "application/json"
 _INACTIVITY_SECONDS: Final = 120
 _NOT_JSON: Final = "The body is not valid JSON"
+
+
+class StreamUrls(NamedTuple):
+    """The address of the stream that tells when to ask again, and the one given out before, which is still good."""
+
+    now: str
+    before: str
 
 
 class Refusal(Exception):  # noqa: N818 - it reads as what it says
@@ -27,7 +35,10 @@ class Refusal(Exception):  # noqa: N818 - it reads as what it says
 
 async def context_of(request: Request) -> Context:
     """The context in the body; an empty one where none is sent. Raises Refusal."""
-    body = await request.body()
+    try:
+        body = await request.body()
+    except ClientDisconnect as error:
+        raise Refusal("PARSE_ERROR", "The body broke off.") from error
     if not body:
         return {}
     try:
@@ -47,8 +58,16 @@ def wanted_set(request: Request) -> str | None:
     selector = request.headers.get("flagd-selector")
     if selector is None:
         return None
-    name, between, value = selector.strip().partition("=")
-    return value.strip() if between and name.strip() == "flagSetId" else selector.strip()
+    name, between, value = _as_utf8(selector).strip().partition("=")
+    return value.strip() if between and name.strip() == "flagSetId" else name + between + value
+
+
+def _as_utf8(header: str) -> str:
+    """A header as nearly all clients mean it; the framework reads bytes as Latin-1."""
+    try:
+        return header.encode("latin-1").decode("utf-8")
+    except UnicodeDecodeError:
+        return header
 
 
 def single(answer: Answer) -> Response:
@@ -56,27 +75,34 @@ def single(answer: Answer) -> Response:
     return Response(answer.body, answer.status, media_type=_JSON)
 
 
-def refused(refusal: Refusal, key: str | None = None) -> Response:
+def refused(refusal: Refusal, metadata: Metadata, key: str | None = None) -> Response:
     """400 with what is wrong with a body."""
-    named = {} if key is None else {"key": key}
-    told = {**named, "errorCode": refusal.code, "errorDetails": refusal.details}
-    return Response(orjson.dumps(told), 400, media_type=_JSON)
+    return Response(failed(key, metadata, refusal.code, refusal.details).body, 400, media_type=_JSON)
 
 
-def bulk(request: Request, live: LiveSet | None, answers: Sequence[Answer], stream_url: str) -> Response:
+def bulk(request: Request, live: LiveSet | None, answers: Sequence[Answer], streams: StreamUrls) -> Response:
     """The answers to who asks for all flags; 304 when they are those that the client has.
 
-    The ETag is made of what was evaluated, so that it is another one for a context that is answered otherwise.
+    The ETag is made of what was evaluated, so that it is another one for a context that is answered otherwise. Its
+    second part tells which stream the client was sent to: 304 has no body to name another in, so that a client whose
+    address has ended must not be given one.
     """
     flags = b",".join([answer.body for answer in answers])
     metadata = orjson.dumps(live.metadata if live else {})
-    etag = f'"{blake2b(flags + metadata, digest_size=16).hexdigest()}"'
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-    if is_unchanged(etag, request.headers.get("if-none-match", "")):
+    digest = blake2b(flags, digest_size=16, key=_digest(metadata)).hexdigest()
+    tags = [f'"{digest}.{_digest(url.encode()).hex()[:8]}"' for url in streams]
+    asked = request.headers.get("if-none-match", "")
+    known = next((tag for tag in tags if is_unchanged(tag, asked)), None)
+    headers = {"ETag": known or tags[0], "Cache-Control": "private, no-cache"}
+    if known is not None:
         return Response(status_code=304, headers=headers)
-    streams = orjson.dumps([{"type": "sse", "url": stream_url, "inactivityDelaySec": _INACTIVITY_SECONDS}])
-    body = b'{"flags":[%b],"metadata":%b,"eventStreams":%b}' % (flags, metadata, streams)
+    told = orjson.dumps([{"type": "sse", "url": streams.now, "inactivityDelaySec": _INACTIVITY_SECONDS}])
+    body = b'{"flags":[%b],"metadata":%b,"eventStreams":%b}' % (flags, metadata, told)
     return Response(body, headers=headers, media_type=_JSON)
+
+
+def _digest(data: bytes) -> bytes:
+    return blake2b(data, digest_size=16).digest()
 
 
 def seconds_of(now: datetime) -> int:

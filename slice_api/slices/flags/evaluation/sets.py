@@ -65,7 +65,7 @@ class LiveSet(NamedTuple):
     @property
     def etag(self) -> str:
         """What changes with every change of the set; it says nothing of what a context is answered."""
-        return f"{self.held.revision:x}"
+        return f"{self.held.revision:x}-{self.last_modified:x}"
 
     @property
     def last_modified(self) -> int:
@@ -82,14 +82,21 @@ AllSets = Mapping[str, LiveSet]
 
 def live_flag(flag: StoredFlag, held: FlagSet) -> LiveFlag:
     """The flag, compiled; what is wrong with it becomes its answer."""
-    metadata = {**_metadata_of(held.metadata), **flag.metadata}
+    metadata = {**_metadata_of(held.metadata), **_metadata_of(flag.metadata)}
+    try:
+        return _compiled(flag, held, metadata)
+    except RuleError as error:
+        return _without_rule(flag, metadata, failed(flag.key, metadata, "PARSE_ERROR", str(error)))
+    except orjson.JSONEncodeError as error:  # an import may hold what is nested too deeply
+        details = f"A variant cannot be told as JSON: {error}."
+        return _without_rule(flag, metadata, failed(flag.key, metadata, "GENERAL", details))
+
+
+def _compiled(flag: StoredFlag, held: FlagSet, metadata: Metadata) -> LiveFlag:
     fixed = _fixed(flag, metadata)
     if fixed is not None:
         return _without_rule(flag, metadata, fixed)
-    try:
-        rule = compile_rule(flag.targeting, evaluators=held.evaluators, flag_key=flag.key, bucketing=bucketing_of(held))
-    except RuleError as error:
-        return _without_rule(flag, metadata, failed(flag.key, metadata, "PARSE_ERROR", str(error)))
+    rule = compile_rule(flag.targeting, evaluators=held.evaluators, flag_key=flag.key, bucketing=bucketing_of(held))
     matches = {name: decided(flag, metadata, "TARGETING_MATCH", name) for name in flag.variants}
     by_default = decided(flag, metadata, "DEFAULT", flag.default_variant)
     return LiveFlag(flag.key, flag.serial, flag.revision, metadata, None, rule, by_default, matches)
@@ -122,15 +129,21 @@ def decided(flag: StoredFlag, metadata: Metadata, reason: str, variant: str | No
     return Answer(200, orjson.dumps(told), reason, variant or "", value)
 
 
-def failed(key: str, metadata: Metadata, code: str, details: str, status: int = 400) -> Answer:
-    """What is wrong with a flag, by OFREP's error code."""
-    told: dict[str, Any] = {"key": key, "errorCode": code, "errorDetails": details}
+def failed(key: str | None, metadata: Metadata, code: str, details: str, status: int = 400) -> Answer:
+    """What is wrong, by OFREP's error code: with a flag, or with what was asked of a whole set."""
+    told: dict[str, Any] = {} if key is None else {"key": key}
+    told |= {"errorCode": code, "errorDetails": details}
     told |= {"metadata": metadata} if metadata else {}
     return Answer(status, orjson.dumps(told), code, None, None, details)
 
 
 def _metadata_of(found: Mapping[str, Any]) -> Metadata:
-    return {name: value for name, value in found.items() if isinstance(value, str | int | float | bool)}
+    """What the protocol takes as metadata: texts, numbers and booleans, as far as JSON has a word for them."""
+    return {name: value for name, value in found.items() if isinstance(value, str | int | float) and _has_word(value)}
+
+
+def _has_word(value: str | int | float) -> bool:
+    return not isinstance(value, int) or -(2**63) <= value < 2**64
 
 
 def bucketing_of(held: FlagSet) -> Bucketing:
@@ -165,20 +178,15 @@ def _update(tx: Tx, sets: AllSets, events: Sequence[EventRecord]) -> AllSets:
         held = tx.get(SETS, name)
         changed.pop(name, None)
         if held is not None:
-            changed[name] = _updated_set(
-                tx, held, sets.get(name), [each for each in events if each.data["set"] == name]
-            )
+            own = [event for event in events if event.data["set"] == name]
+            changed[name] = _updated_set(tx, held, sets.get(name), own)
     return changed
 
 
 def _updated_set(tx: Tx, held: FlagSet, known: LiveSet | None, events: Sequence[EventRecord]) -> LiveSet:
     keys = {event.data.get("key") for event in events}
     if known is None or None in keys or known.held.envelope != held.envelope:
-        # A key may have been made anew in between, and its revisions begin again.
-        anew = (
-            known._replace(flags={key: flag for key, flag in known.flags.items() if key not in keys}) if known else None
-        )
-        return compiled_set(held, flags_of(tx, held.name), anew)
+        return compiled_set(held, flags_of(tx, held.name), known)
     flags = {**known.flags}
     for key in sorted(filter(None, keys)):
         flag = tx.get(FLAGS, flag_id(held.name, key))

@@ -30,6 +30,16 @@ class Ticket(NamedTuple):
     """When it stops opening streams, in seconds since 1970."""
 
 
+def ends_of(now: int, seconds: int) -> tuple[int, int]:
+    """When a token made now ends, after `seconds` at most and half of them at least, and when one made before does.
+
+    For half that time all tokens end at once, and so are the same.
+    """
+    half = seconds // 2
+    begun = now // half * half
+    return begun + 2 * half, begun + half
+
+
 class Tokens:
     """Makes the tokens of one app and reads them; every process of a service has the same secret."""
 
