@@ -1,4 +1,4 @@
-"""Evaluating one flag over OpenFeature's remote protocol: the order of flagd, the protocol's own bodies, whose flags."""
+"""Evaluating one flag over OpenFeature's remote protocol: flagd's order, the protocol's own bodies, whose flags."""
 
 import json
 from itertools import product

@@ -186,7 +186,8 @@ def _update(tx: Tx, sets: AllSets, events: Sequence[EventRecord]) -> AllSets:
 def _updated_set(tx: Tx, held: FlagSet, known: LiveSet | None, events: Sequence[EventRecord]) -> LiveSet:
     keys = {event.data.get("key") for event in events}
     if known is None or None in keys or known.held.envelope != held.envelope:
-        return compiled_set(held, flags_of(tx, held.name), known)
+        # Between two events a key may have been made anew: its revisions begin again, and clocks may stand still.
+        return compiled_set(held, flags_of(tx, held.name), known if len(events) == 1 else None)
     flags = {**known.flags}
     for key in sorted(filter(None, keys)):
         flag = tx.get(FLAGS, flag_id(held.name, key))
