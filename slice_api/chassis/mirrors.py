@@ -6,7 +6,9 @@ its own writes at once, and those of others as soon as it is told of them, a ten
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+import gc
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
@@ -65,9 +67,22 @@ def _show(tx: Tx, mirror: Mirror[S], image: _Image[S] | None) -> _Image[S]:
     _, newest = tx.ends(EVENTS)
     events = None if image is None else _events_since(tx, image.position)
     if image is None or events is None:
-        return _Image(mirror.load(tx), newest)
+        with _no_garbage_looked_for():
+            return _Image(mirror.load(tx), newest)
     told = [event for event in events if mirror.covers(event.type)]
     return _Image(mirror.update(tx, image.value, told) if told else image.value, newest)
+
+
+@contextmanager
+def _no_garbage_looked_for() -> Iterator[None]:
+    """What is loaded stays; to go through millions of its objects again and again takes longer than to make them."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _events_since(tx: Tx, position: int) -> list[EventRecord] | None:

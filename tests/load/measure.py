@@ -7,7 +7,7 @@ from statistics import median
 from time import process_time_ns
 from typing import Any, NamedTuple
 
-from starlette.types import ASGIApp, Message
+from starlette.types import ASGIApp, Message, Receive
 
 CALLS = 200
 ROUNDS = 25
@@ -22,6 +22,7 @@ class Request(NamedTuple):
     headers: Mapping[str, str] = {}
     status: int = 200
     query: str = ""
+    body: bytes = b""
 
 
 class Figure(NamedTuple):
@@ -33,6 +34,7 @@ class Figure(NamedTuple):
 
 def _scope(request: Request) -> dict[str, Any]:
     headers = [(name.lower().encode(), value.encode()) for name, value in request.headers.items()]
+    headers += [(b"content-length", str(len(request.body)).encode())] if request.body else []
     return {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -50,8 +52,11 @@ def _scope(request: Request) -> dict[str, Any]:
     }
 
 
-async def _receive() -> Message:
-    return {"type": "http.request", "body": b"", "more_body": False}
+def _receiving(request: Request) -> Receive:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": request.body, "more_body": False}
+
+    return receive
 
 
 async def call(request: Request) -> int:
@@ -62,20 +67,20 @@ async def call(request: Request) -> int:
         nonlocal status
         status = message.get("status", status)
 
-    await request.app(_scope(request), _receive, send)
+    await request.app(_scope(request), _receiving(request), send)
     return status
 
 
 async def round_of(request: Request) -> float:
     """Microseconds of CPU for each of many calls."""
-    scopes = [_scope(request) for _ in range(CALLS)]
+    scopes, receive = [_scope(request) for _ in range(CALLS)], _receiving(request)
 
     async def send(_: Message) -> None:
         return
 
     started = process_time_ns()
     for scope in scopes:
-        await request.app(scope, _receive, send)
+        await request.app(scope, receive, send)
     return (process_time_ns() - started) / CALLS / 1000
 
 

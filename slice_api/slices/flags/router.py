@@ -102,7 +102,8 @@ async def replace_document(
     """Replace a whole flag set by a document in flagd's format, all of it or nothing.
 
     Flags that are the same keep their versions. Which set that is, `?set=` says or `metadata.flagSetId`; without
-    either it is the one without a name. What breaks the format is told as a warning, unless it could not be evaluated at all.
+    either it is the one without a name. What breaks the format is told as a warning, unless it could not be evaluated
+    at all.
     """
     return await documents.take_in(request, db, set_name, hand, is_strict=strict)
 

@@ -103,7 +103,10 @@ async def test_only_what_is_different_becomes_a_version(
     flags = {"new": flag(), "same": flag(), "other": flag(state="DISABLED")}
     report = await put(client, {"flags": flags})
     assert {name: report[name] for name in ("created", "updated", "deleted", "unchanged")} == {
-        "created": 1, "updated": 1, "deleted": 1, "unchanged": 1
+        "created": 1,
+        "updated": 1,
+        "deleted": 1,
+        "unchanged": 1,
     }
     assert (await client.get("/api/flags/same")).json()["revision"] == 1
     newest = (await client.get("/api/flags/other/history")).json()["items"][0]

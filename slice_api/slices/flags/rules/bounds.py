@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
+import orjson
+
 from slice_api.slices.flags.rules.operators import OPERATORS
 
 MAX_DEPTH: Final = 100
@@ -59,7 +61,19 @@ def fatal_fault(rule: Any, evaluators: Mapping[str, Any] = _NO_EVALUATORS) -> Ru
 
 
 def _is_small(rule: Any) -> bool:
-    """A quick look, enough for nearly all rules: whether one surely keeps the bounds, and refers to nothing."""
+    """A quick look, enough for nearly all rules: whether one surely keeps the bounds, and refers to nothing.
+
+    Each value takes two bytes of JSON at least, and each object or array that others lie in a bracket.
+    """
+    try:
+        text = orjson.dumps(rule)
+    except orjson.JSONEncodeError:  # too deep, or of numbers that it has no room for
+        return _surely_keeps(rule)
+    is_flat = text.count(b"[") + text.count(b"{") <= MAX_DEPTH
+    return (len(text) < 2 * MAX_NODES and is_flat and b'"$ref"' not in text) or _surely_keeps(rule)
+
+
+def _surely_keeps(rule: Any) -> bool:
     nodes, size, level = 0, 0, [rule]
     for _ in range(MAX_DEPTH + 1):
         nodes += len(level)

@@ -70,15 +70,20 @@ def _array(parts: tuple[Part, ...]) -> Part:
 
 
 def _operator(name: str, rule: dict[str, Any], setting: Setting, at: _Path) -> Part:
-    args = tuple(
-        compile_part(arg, setting, (*at, name, index) if isinstance(rule[name], list) else (*at, name))
-        for index, arg in enumerate(rule[name] if isinstance(rule[name], list) else [rule[name]])
-    )
+    args = _arguments(rule[name], setting, (*at, name))
     build = OPERATORS.get(name)
     run = build(args, setting) if build else _unknown(name)
     if setting.watch is not None:
         run = setting.watch(rule, at, run)
     return Part(run, size_of(args))
+
+
+def _arguments(given: Any, setting: Setting, at: _Path) -> list[Part]:
+    if not isinstance(given, list):
+        return [compile_part(given, setting, at)]
+    if setting.watch is None:  # nobody asks where it is
+        return [compile_part(arg, setting, ()) for arg in given]
+    return [compile_part(arg, setting, (*at, index)) for index, arg in enumerate(given)]
 
 
 def _unknown(name: str) -> Evaluate:

@@ -14,16 +14,28 @@ SameAs = Callable[[Any, Any, Budget], bool]
 
 def build_if(args: Sequence[Part], _setting: Setting) -> Evaluate:
     """Conditions and what follows from them in turn; an odd one at the end is the else, null where there is none."""
-    run = args[-1].run if len(args) % 2 else NULL.run
-    for at in range(len(args) // 2 * 2 - 2, -1, -2):
-        run = _either(args[at].run, args[at + 1].run, run)
+    otherwise = args[-1].run if len(args) % 2 else NULL.run
+    pairs = [(args[at].run, args[at + 1].run) for at in range(0, len(args) - 1, 2)]
+    return _either(*pairs[0], otherwise) if len(pairs) == 1 else _first_of(pairs, otherwise)
+
+
+def _first_of(pairs: Sequence[tuple[Evaluate, Evaluate]], otherwise: Evaluate) -> Evaluate:
+    def run(data: Any, budget: Budget) -> Any:
+        for condition, then in pairs:
+            is_met = condition(data, budget)
+            if is_met is True or (is_met is not False and is_truthy(is_met)):
+                return then(data, budget)
+        return otherwise(data, budget)
+
     return run
 
 
 def _either(condition: Evaluate, then: Evaluate, otherwise: Evaluate) -> Evaluate:
     def run(data: Any, budget: Budget) -> Any:
         is_met = condition(data, budget)
-        return then(data, budget) if is_met is True or is_truthy(is_met) else otherwise(data, budget)
+        if is_met is True or (is_met is not False and is_truthy(is_met)):
+            return then(data, budget)
+        return otherwise(data, budget)
 
     return run
 
@@ -41,7 +53,7 @@ def build_and(args: Sequence[Part], _setting: Setting) -> Evaluate:
     def run(data: Any, budget: Budget) -> Any:
         for each in firsts:
             value = each(data, budget)
-            if value is not True and not is_truthy(value):
+            if value is False or (value is not True and not is_truthy(value)):
                 return value
         return last(data, budget)
 
@@ -59,7 +71,7 @@ def _both(one: Evaluate, last: Evaluate) -> Evaluate:
 def _all_three(one: Evaluate, other: Evaluate, last: Evaluate) -> Evaluate:
     def run(data: Any, budget: Budget) -> Any:
         value = one(data, budget)
-        if value is not True and not is_truthy(value):
+        if value is False or (value is not True and not is_truthy(value)):
             return value
         value = other(data, budget)
         return last(data, budget) if value is True or is_truthy(value) else value
@@ -113,6 +125,8 @@ def _is_text(read: Evaluate, text: str, is_same: SameAs, is_wanted: bool) -> Eva
         value = read(data, budget)
         if value.__class__ is str:
             return (value == text) is is_wanted
+        if value is None:
+            return not is_wanted
         return is_same(value, text, budget) is is_wanted
 
     return run

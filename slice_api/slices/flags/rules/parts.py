@@ -1,6 +1,7 @@
 """The pieces that a rule is compiled to."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
 from slice_api.slices.flags.rules.budget import Budget
@@ -46,6 +47,16 @@ Build = Callable[[Sequence[Part], Setting], Evaluate]
 
 
 def constant(value: Any) -> Part:
+    """A value that stands for itself; that of a text is the same for all rules."""
+    return _text(value) if value.__class__ is str else _value(value)
+
+
+@lru_cache(maxsize=4096)
+def _text(value: str) -> Part:
+    return _value(value)
+
+
+def _value(value: Any) -> Part:
     return Part(lambda _data, _budget: value, size=0, value=value)
 
 

@@ -1,6 +1,7 @@
 """`var`, `missing` and `missing_some`: what the data holds at a path."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from slice_api.slices.flags.rules.budget import Budget, spend
@@ -14,6 +15,8 @@ _MAX_INDEX_DIGITS: Final = 15
 
 def build_var(args: Sequence[Part], _setting: Setting) -> Evaluate:
     """`{"var": [path, default]}`; the whole data for "" and null. A null that is there is no reason for the default."""
+    if len(args) == 1 and args[0].value.__class__ is str:
+        return _read_text(args[0].value)
     path, default = argument(args, 0), argument(args, 1)
     default = default if len(args) > 1 else Part(default.run, value=None)
     if path.is_constant and default.is_constant:
@@ -26,6 +29,12 @@ def build_var(args: Sequence[Part], _setting: Setting) -> Evaluate:
         return otherwise if found is _GONE else found
 
     return run
+
+
+@lru_cache(maxsize=4096)
+def _read_text(path: str) -> Evaluate:
+    """The same function for the same path, whatever rule it stands in: what all flags look at stays near the CPU."""
+    return _read(_keys(path, [1 << 60]), None)
 
 
 def _read(keys: Sequence[str], otherwise: Any) -> Evaluate:
