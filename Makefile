@@ -11,16 +11,21 @@ WORKERS ?= 1
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 unexport VIRTUAL_ENV CONDA_PREFIX PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test check subtract bench new slices clean browser typescript format lock again
+.PHONY: help run test test-clients check subtract bench new slices clean browser typescript format lock again
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: .venv/.main ## start the app (PORT=8000 HOST=127.0.0.1 WORKERS=1)
 	@exec .venv/bin/python -m slice_api --host "$(HOST)" --port "$(PORT)" --workers "$(WORKERS)"
 
 test: .venv/.installed browser typescript ## run the tests (ARGS="-k links")
 	@.venv/bin/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
+
+# The packages of other languages that a slice's own clients are made of are fetched for this alone.
+test-clients: .venv/.installed ## run what slices are tried with in other languages (ARGS="-k polling")
+	@$(foreach from,$(client_folders),.ci/npm $(from) .tools/clients/$(from:tests/slices/%/clients=%);)
+	@.venv/bin/python -m pytest $(wildcard $(client_folders:%=%/try_*.py)) $(ARGS)
 
 check: .venv/.installed ## lint, format, types, import contracts, lock
 	@.venv/bin/python -m ruff check
@@ -31,6 +36,7 @@ check: .venv/.installed ## lint, format, types, import contracts, lock
 
 # The tests of a slice go with its folder.
 slices_there := $(patsubst slice_api/slices/%/__init__.py,%,$(wildcard slice_api/slices/*/__init__.py))
+client_folders = $(wildcard $(slices_there:%=tests/slices/%/clients))
 tests_of_gone_slices := $(filter-out $(slices_there:%=tests/slices/%),$(wildcard tests/slices/*))
 
 subtract: .venv/.installed ## take each slice away in turn; the rest must pass without it (ARGS="links keys")
@@ -61,7 +67,7 @@ browser: .venv/.installed
 	@.ci/chromium
 
 typescript:
-	@.ci/typescript
+	@.ci/npm tests/clients .tools/typescript
 
 # ARGS=--regenerate takes the newest version of everything.
 lock:
