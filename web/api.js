@@ -52,10 +52,10 @@ const withRetryHint = (problem, seconds) =>
  * One call. Throws an ApiError for every answer but a good one.
  * @param {string} method
  * @param {string} path
- * @param {{ body?: unknown, headers?: Record<string, string>, signal?: AbortSignal }} [options]
+ * @param {{ body?: unknown, headers?: Record<string, string>, signal?: AbortSignal, parse?: (text: string) => any }} [options]
  * @returns {Promise<{ status: number, data: any, etag: string | null, location: string | null }>}
  */
-export const call = async (method, path, { body, headers = {}, signal } = {}) => {
+export const call = async (method, path, { body, headers = {}, signal, parse = JSON.parse } = {}) => {
   const hasBody = body !== undefined;
   const type = method === "PATCH" ? "application/merge-patch+json" : "application/json";
   const response = await fetch(path, {
@@ -69,7 +69,7 @@ export const call = async (method, path, { body, headers = {}, signal } = {}) =>
   if (response.ok) {
     const text = await response.text();
     const isJson = text && response.headers.get("Content-Type")?.includes("json");
-    const data = isJson ? JSON.parse(text) : text;
+    const data = isJson ? parse(text) : text;
     return {
       status: response.status,
       data,
@@ -92,11 +92,11 @@ export const get = async (path, signal) => (await call("GET", path, { signal }))
 /**
  * Sends a file; tells how much of it has gone, which fetch cannot.
  * @param {string} path
- * @param {File} file
- * @param {{ type: string, onProgress: (share: number) => void, signal: AbortSignal }} options share: from 0 to 1
+ * @param {Blob} file
+ * @param {{ method?: string, type: string, onProgress?: (share: number) => void, signal: AbortSignal }} options share: from 0 to 1
  * @returns {Promise<any>} the body of the answer; throws an ApiError, or an AbortError once it was stopped
  */
-export const sendFile = (path, file, { type, onProgress, signal }) =>
+export const sendFile = (path, file, { method = "POST", type, onProgress = () => {}, signal }) =>
   new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     const read = () => {
@@ -106,7 +106,7 @@ export const sendFile = (path, file, { type, onProgress, signal }) =>
         return {};
       }
     };
-    request.open("POST", path);
+    request.open(method, path);
     request.setRequestHeader("Content-Type", type);
     request.setRequestHeader("Accept", "application/json");
     request.upload.onprogress = ({ loaded, total }) => onProgress(total ? loaded / total : 0);
@@ -149,7 +149,7 @@ export const repeatablePost = (path) => {
   };
 };
 
-/** A path with a query; empty values are left out, lists repeat. @param {string} path @param {Record<string, any>} query */
+/** A path with a query, or with more of one; empty values are left out, lists repeat. @param {string} path @param {Record<string, any>} query */
 export const withQuery = (path, query) => {
   const search = new URLSearchParams(
     Object.entries(query).flatMap(([name, value]) =>
@@ -159,7 +159,7 @@ export const withQuery = (path, query) => {
         .map((each) => [name, String(each)]),
     ),
   ).toString();
-  return search ? `${path}?${search}` : path;
+  return search ? `${path}${path.includes("?") ? "&" : "?"}${search}` : path;
 };
 
 // ---- session -------------------------------------------------------------

@@ -232,13 +232,20 @@ export const announce = (text) => fill(document.getElementById("announcer"), tex
 
 const MOST_TOASTS = 3;
 
-/** A short message that goes by itself. @param {string} text @param {"info" | "error"} [tone] */
-export const toast = (text, tone = "info") => {
-  const element = h(`div.toast.${tone}`, null, text);
+/**
+ * A short message that goes by itself.
+ * @param {string} text @param {"info" | "error"} [tone] @param {{ words: string, run: () => void }} [action] such as undoing it
+ */
+export const toast = (text, tone = "info", action) => {
+  const onclick = () => {
+    element.remove();
+    action.run();
+  };
+  const element = h(`div.toast.${tone}`, null, text, action && h("button", { type: "button", onclick }, action.words));
   const toasts = document.getElementById("toasts");
   toasts.append(element);
   [...toasts.children].slice(0, -MOST_TOASTS).forEach((old) => old.remove());
-  setTimeout(() => element.remove(), tone === "error" ? 9000 : 3500);
+  setTimeout(() => element.remove(), tone === "error" || action ? 9000 : 3500);
 };
 
 // ---- copying -------------------------------------------------------------

@@ -140,7 +140,8 @@ const selectControl = (field, initial, attributes) => {
   const isYesNo = field.kind === "boolean";
   const options = isYesNo ? [true, false] : field.options;
   const label = (option) =>
-    isYesNo ? (option ? "Yes" : "No") : typeof option === "string" ? humanize(option) : String(option);
+    field.words?.[option] ??
+    (isYesNo ? (option ? "Yes" : "No") : typeof option === "string" ? humanize(option) : String(option));
   const canBeEmpty = field.isNullable || (initial === undefined && !field.hasDefault);
   const select = h(
     "select",

@@ -25,6 +25,8 @@
  * @property {Record<string, { columns?: string[], cells?: Page["cells"] }>} [subLists] by the last part of their path
  * @property {string} [onceWarning] what to say beside a value that is shown only once
  * @property {(ctx: Context) => Promise<HTMLElement> | HTMLElement} [list] a whole list page of its own
+ * @property {(ctx: Context, id: string) => Promise<HTMLElement> | HTMLElement} [object] a whole page of one object of its own; the
+ *   list makes new ones then
  *
  * @typedef {import("./schema.js").Field} Field
  * @typedef {{ slice: import("./api.js").Slice, catalogue: any, doc: any, ops: import("./schema.js").SliceOperations, page: Page, url: URL, signal: AbortSignal, left: { scroll: number, rows: number } | null, go: (path: string, how?: { isReplaced?: boolean, isQuiet?: boolean }) => void }} Context
@@ -144,8 +146,8 @@ const debounced = (run, ms) => {
   };
 };
 
-/** The search field and the filters of a list; what they hold stands in the address. */
-const filterBar = (ctx, onChange) => {
+/** The search field and the filters of a list; what they hold stands in the address. @param {Context} ctx @param {() => void} onChange */
+export const filterBar = (ctx, onChange) => {
   const { filters } = ctx.ops;
   const given = (field) => {
     const values = ctx.url.searchParams.getAll(field.name);
@@ -262,7 +264,7 @@ const exampleBody = (fields) =>
   );
 
 /** What stands in the address besides the filters. @param {Context} ctx */
-const otherQuery = ({ ops }) => {
+export const otherQuery = ({ ops }) => {
   const names = new Set(ops.filters.map((field) => field.name));
   const { searchParams } = new URL(location.href);
   return Object.fromEntries(
@@ -270,8 +272,8 @@ const otherQuery = ({ ops }) => {
   );
 };
 
-/** Tags in a list lead to what else has them, where the list can be filtered by them. */
-const tagCells = (ctx, bar) => {
+/** Tags in a list lead to what else has them, where the list can be filtered by them. @param {Context} ctx @param {{ read: () => any }} bar */
+export const tagCells = (ctx, bar) => {
   const filterOf = (field) => ctx.ops.filters.find(({ name }) => [field.name, singular(field.name)].includes(name));
   const link = (filter) => (tag) => {
     const onclick = (event) => {

@@ -323,6 +323,7 @@ const sliceView = async (context) => {
   const ctx = generic.withOperations({ ...context, slice, doc, page, catalogue });
   const [, id] = context.parts;
   if (!id) return (page.list ?? generic.listPage)(ctx);
+  if (page.object) return page.object(ctx, id);
   return id === "new" && ctx.ops.create ? generic.newPage(ctx) : object.objectPage(ctx, id);
 };
 

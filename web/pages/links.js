@@ -7,9 +7,9 @@
 import { onEvents } from "../api.js";
 import { copyButton, fill, formatNumber, h, icon, plural, skeleton } from "../dom.js";
 import { canDo } from "../generic.js";
+import { lazily, whenDrawn } from "../lazy.js";
 import { badge, urlElement } from "../table.js";
 import { passwordControl, slugControl } from "./links/controls.js";
-import { lazily, whenDrawn } from "./links/lazy.js";
 import { rulesElement } from "./links/words.js";
 
 /** The short URL without its scheme. */

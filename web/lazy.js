@@ -1,7 +1,7 @@
 /**
  * Parts of a page that are loaded when they are shown.
  */
-import { errorState, fill } from "../../dom.js";
+import { errorState, fill } from "./dom.js";
 
 /**
  * Fills a place with what a module makes, once that is there.
