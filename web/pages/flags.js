@@ -7,7 +7,7 @@
  * @type {import("../generic.js").Page}
  */
 import { call, get, onEvents, onReset, withQuery } from "../api.js";
-import { curlText, emptyState, firstSentence, h, icon, newId, pageHead } from "../dom.js";
+import { curlText, emptyState, firstSentence, h, icon, newId, pageHead, plural } from "../dom.js";
 import { canDo, filterBar, listPath, otherQuery, tagCells } from "../generic.js";
 import { columnsOf } from "../schema.js";
 import { listView } from "../table.js";
@@ -53,7 +53,7 @@ const targetingCell = (flag) => h("span.clip", { title: targetingWords(flag) }, 
 const evaluatedCell = (flag) =>
   flag.last_evaluated_at
     ? null
-    : h("span.muted", null, h("span", { "aria-hidden": "true" }, "–"), h("span.visually-hidden", null, "never"));
+    : h("span.none", null, h("span", { "aria-hidden": "true" }, "–"), h("span.visually-hidden", null, "never"));
 
 // ---- sets ----------------------------------------------------------------
 
@@ -63,7 +63,7 @@ const setChooser = (sets, chosen, onChoose) => {
   const select = h(
     "select",
     { id, value: chosen, onchange: () => onChoose(select.value) },
-    sets.map(({ name, flags }) => h("option", { value: name }, `${setWords(name)}: ${flags}`)),
+    sets.map(({ name, flags }) => h("option", { value: name }, `${setWords(name)} (${plural(flags, "flag")})`)),
   );
   return h("div.filter.set-chooser", null, h("label", { for: id }, "Flag set"), select);
 };

@@ -6,7 +6,7 @@ import { curlButton, fill, h, icon, newId, openDialog, problemNote, toast } from
 import { NEEDED, tagsControl } from "../../forms.js";
 import { inputControl, labelled, textInput, variantNames, variantSelect } from "./fields.js";
 import { FIRST, variantsEditor } from "./variants.js";
-import { flagHref, flagPath, setWords } from "./words.js";
+import { flagHref, flagPath } from "./words.js";
 
 /** So long nobody types on; then the server is asked. */
 const PAUSE_MS = 250;
@@ -186,7 +186,7 @@ export const openCreate = ({ ctx, set, sets }) => {
     defaultField.element,
     h(
       "details.fold",
-      { open: sets.length > 1 },
+      null,
       h("summary", null, "Description, tags, set"),
       h("div.fields", null, description.element, tags.element, where.element),
     ),
@@ -199,7 +199,7 @@ export const openCreate = ({ ctx, set, sets }) => {
     ),
   );
   const close = openDialog({
-    title: `New flag${sets.length > 1 ? ` in ${setWords(set)}` : ""}`,
+    title: set ? `New flag in the set ${set}` : "New flag",
     isWide: true,
     content: form,
   });

@@ -12,7 +12,7 @@ import { valueElement } from "../../table.js";
 import { staleMark } from "../flags.js";
 import { stateSwitch } from "./switch.js";
 import { parseExact } from "./values.js";
-import { KINDS, flagPath, setWords, targetingWords } from "./words.js";
+import { CODE_DEFAULT, KINDS, flagPath, setWords, targetingWords } from "./words.js";
 
 /** @type {Record<string, { title: string, needs?: string, load: (options: ViewOptions) => Promise<Node> }>} */
 const VIEWS = {
@@ -104,7 +104,7 @@ export const flagPage = (ctx, key) => {
             h("span.badge.plain", null, KINDS[flag.kind] ?? "Mixed types"),
             flag.set && h("span.badge.plain", null, `Set: ${setWords(flag.set)}`),
             staleMark(flag),
-            h("span", null, targetingWords(flag)),
+            h("span", null, flag.state === "DISABLED" ? `programs use ${CODE_DEFAULT}` : targetingWords(flag)),
             flag.last_evaluated_at && h("span", null, "· evaluated ", valueElement(TIME, flag.last_evaluated_at)),
           ),
           flag.description && h("span.flag-description", null, flag.description),

@@ -39,6 +39,7 @@ const valueWords = (path, value, isThere) => {
   if (path === "/state") return STATES[value] ?? String(value);
   if (path === "/defaultVariant") return value ?? CODE_DEFAULT;
   if (value === null) return h("span.muted", null, "nothing");
+  if (Array.isArray(value) && value.every((each) => typeof each === "string")) return value.join(", ") || "nothing";
   const text = typeof value === "object" ? JSON.stringify(value) : typed(value);
   return text.length > LONG ? h("pre.json", null, pretty(value)) : h("code", null, text);
 };
@@ -132,6 +133,7 @@ export const historyView = async ({ flag, ctx, canWrite, onChanged }) => {
 
   const entry = (revision, at) => {
     const isNewest = at === 0;
+    const isLikeNow = !isNewest && isSame(revision.flag, revisions[0].flag);
     const onclick = (event) => rollBack(revision.revision, revisions[0].revision, event.currentTarget);
     return h(
       "li.revision",
@@ -147,15 +149,16 @@ export const historyView = async ({ flag, ctx, canWrite, onChanged }) => {
           timeElement(revision.at),
           revision.by ? [" by ", h("code", null, revision.by)] : " by a plan",
         ),
-        isNewest
-          ? h("span.badge.good", null, "Now")
-          : canWrite &&
-              !isSame(revision.flag, revisions[0].flag) &&
-              h(
-                "button",
-                { type: "button", "aria-label": `Roll back to version ${revision.revision}`, onclick },
-                "Roll back to this",
-              ),
+        isNewest && h("span.badge.good", null, "Now"),
+        isLikeNow && h("span.badge.plain", null, "Same as now"),
+        canWrite &&
+          !isNewest &&
+          !isLikeNow &&
+          h(
+            "button",
+            { type: "button", "aria-label": `Roll back to version ${revision.revision}`, onclick },
+            "Roll back to this",
+          ),
       ),
       differences(revision, revisions[at + 1]),
       h(

@@ -83,6 +83,7 @@ const readVariable = (value) => {
   return { attribute, ...(isListed && { isListed }) };
 };
 
+/** @param {{ attribute: string, isListed?: boolean }} of */
 const makeVariable = ({ attribute, isListed }) => ({ var: isListed ? [attribute] : attribute });
 
 /** Operator and value of a JsonLogic condition that looks like one of those above. */
@@ -128,6 +129,7 @@ export const makeCondition = (condition) => {
 
 const FLAG_KEY = { var: "$flagd.flagKey" };
 
+/** @param {any} json @returns {Bucket | undefined} */
 const readBucket = (json) => {
   const plain = readVariable(json);
   if (plain) return plain;
@@ -139,6 +141,7 @@ const readBucket = (json) => {
 
 const makeBucket = (by) => (by.isSalted ? { cat: [FLAG_KEY, makeVariable(by)] } : makeVariable(by));
 
+/** @param {any} args @returns {Serve | null} */
 const readSplit = (args) => {
   if (!Array.isArray(args) || !args.length) return null;
   const hasBucket = !Array.isArray(args[0]);
@@ -186,9 +189,10 @@ const makeWhen = ({ match, conditions, isWrapped }) => {
   return made.length === 1 && !isWrapped ? made[0] : { [match === "any" ? "or" : "and"]: made };
 };
 
+/** @type {Targeting} */
 const NOBODY = { rows: [], otherwise: { kind: "default", isLeftOut: true } };
 
-/** @returns {Targeting | null} */
+/** @returns {any} as a `Targeting`, with null where something is none */
 const readWhole = (rule) => {
   const [name, args] = operation(rule);
   if (name === "fractional") return { rows: [], otherwise: readServe(rule) };

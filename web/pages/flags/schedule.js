@@ -4,18 +4,28 @@
  * @typedef {{ id: string, at: string, change: { state?: string, default_variant?: string | null, targeting?: any }, created_by: string, error: string | null }} Planned
  */
 import { call, onEvents, repeatablePost } from "../../api.js";
-import { announce, curlButton, exactTime, fill, h, problemNote, relativeTime, toast } from "../../dom.js";
+import { LOCALE, announce, curlButton, fill, h, problemNote, relativeTime, toast } from "../../dom.js";
 import { controlFor, NEEDED } from "../../forms.js";
 import { inputControl, labelled, variantNames, variantSelect } from "./fields.js";
 import { targetingEditor } from "./targeting.js";
 import { parseExact, pretty } from "./values.js";
 import { CODE_DEFAULT, STATES, flagPath, targetingLines } from "./words.js";
 
+const MONTH_MS = 30 * 86_400_000;
 const KEEP = "keep";
 const CODE = "code";
 const UTC = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" });
 const utc = (at) => `${UTC.format(new Date(at))} UTC`;
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const isUtc = ["UTC", "Etc/UTC", "GMT"].includes(ZONE);
+const LOCAL = new Intl.DateTimeFormat(LOCALE, { dateStyle: "full", timeStyle: "short" });
+const local = (at) => LOCAL.format(new Date(at));
+
+/** What the local time is elsewhere, and how far away. */
+const besides = (at) =>
+  [isUtc ? "UTC" : utc(at), Math.abs(Date.parse(at) - Date.now()) < MONTH_MS && relativeTime(at)]
+    .filter(Boolean)
+    .join(" · ");
 
 /** @param {Planned["change"]} change */
 const changeWords = (change) => {
@@ -75,19 +85,14 @@ export const scheduleView = async ({ flag, ctx, canWrite, onChanged }) => {
       h(
         "div.plan-head",
         null,
-        h("strong", null, exactTime(planned.at)),
-        h(
-          "span.muted",
-          null,
-          `${relativeTime(planned.at)} · ${utc(planned.at)} · by `,
-          h("code", null, planned.created_by),
-        ),
+        h("strong", null, local(planned.at)),
+        h("span.muted", null, `${besides(planned.at)} · by `, h("code", null, planned.created_by)),
         canWrite &&
           h(
             "button",
             {
               type: "button",
-              "aria-label": `${planned.error ? "Take off the list" : "Call off"}: ${exactTime(planned.at)}`,
+              "aria-label": `${planned.error ? "Take off the list" : "Call off"}: ${local(planned.at)}`,
               onclick: (event) => callOff(planned, event.currentTarget),
             },
             planned.error ? "Take off the list" : "Call off",
@@ -113,7 +118,7 @@ export const scheduleView = async ({ flag, ctx, canWrite, onChanged }) => {
   const told = h("p.help.utc", { role: "status" });
   const tellUtc = () => {
     const { value } = time.read();
-    fill(told, value && [`That is ${utc(value)}, ${relativeTime(value)}.`]);
+    fill(told, value && `That is ${isUtc ? local(value) : utc(value)} (${relativeTime(value)}).`);
   };
   input.addEventListener("input", tellUtc);
   const select = (label, options, onchange) =>

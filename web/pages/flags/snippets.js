@@ -30,7 +30,7 @@ value = api.get_client().${method}(${JSON.stringify(key)}, ${byDefault}, context
 };
 
 const headersOf = (set, secret) =>
-  JSON.stringify(Object.entries({ Authorization: secret, ...selector(set) })).replace(`"${secret}"`, secret);
+  `[${[`["Authorization", ${secret}]`, ...Object.entries(selector(set)).map(([name, value]) => `["${name}", ${JSON.stringify(value)}]`)].join(", ")}]`;
 
 const server = ({ key, kind, set }) => {
   const [, method, , byDefault] = METHODS[kind] ?? METHODS.boolean;

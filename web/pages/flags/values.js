@@ -64,8 +64,25 @@ export const readJson = (text) => {
   }
 };
 
-/** @param {any} value */
-export const pretty = (value) => JSON.stringify(value, null, 2);
+const WIDTH = 76;
+
+/** JSON on one line where that is short, else a line for each part. @param {any} value @returns {string} */
+export const pretty = (value, indent = "") => {
+  const type = typeOf(value);
+  if (type !== "object" && type !== "array") return JSON.stringify(value);
+  const isList = type === "array";
+  const [open, close] = isList ? "[]" : "{}";
+  const parts = (inner) =>
+    Object.entries(value).map(([name, each]) => `${isList ? "" : `${JSON.stringify(name)}: `}${pretty(each, inner)}`);
+  const padding = isList ? "" : " ";
+  const flat = parts("");
+  const line = flat.length ? `${open}${padding}${flat.join(", ")}${padding}${close}` : open + close;
+  if (!line.includes("\n") && line.length + indent.length <= WIDTH) return line;
+  const inner = `${indent}  `;
+  return `${open}\n${parts(inner)
+    .map((part) => inner + part)
+    .join(",\n")}\n${indent}${close}`;
+};
 
 /** JSON on one line where it is short. @param {any} value */
 export const brief = (value) => (typeof value === "string" ? value : JSON.stringify(value));

@@ -74,7 +74,7 @@ const kindOf = (variants) => {
 export const variantsEditor = (initial, names) => {
   // What an import has mixed is edited as JSON, value by value.
   let kind = kindOf(initial);
-  /** @type {{ name: string, nameInput: any, valueBox: HTMLElement, value: any, fault: HTMLElement, element: HTMLElement }[]} */
+  /** @type {{ name: string, nameInput: any, valueBox: HTMLElement, value: any, fault: HTMLElement, remove: HTMLElement, element: HTMLElement }[]} */
   let rows = [];
   const list = h("div.variants", { role: "list" });
 
@@ -85,7 +85,8 @@ export const variantsEditor = (initial, names) => {
     );
   const readValue = (row) => (kind ? VALUES[kind].read(row.value) : readJson(row.value.value));
   const makeValue = (row, value) => {
-    const attributes = { "aria-label": `Value of ${row.name || "the variant"}`, class: "value" };
+    const attributes = { "aria-label": `Value of ${row.name || "the variant"}` };
+    row.element?.classList.toggle("is-short", kind === "boolean");
     row.value = kind ? VALUES[kind].make(value, attributes) : area(value, attributes);
     fill(row.valueBox, row.value);
   };

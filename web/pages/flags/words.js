@@ -8,7 +8,7 @@ import { brief, typed } from "./values.js";
 
 export const STATES = { ENABLED: "Enabled", DISABLED: "Disabled" };
 export const KINDS = { boolean: "Boolean", string: "Text", number: "Number", object: "Object" };
-export const CODE_DEFAULT = "the code's own default";
+export const CODE_DEFAULT = "the code’s own default";
 
 /** Where the API has it. @param {{ key: string, set: string }} flag @param {string} [rest] */
 export const flagPath = ({ key, set }, rest = "") => withQuery(`/api/flags/${encodeURIComponent(key)}${rest}`, { set });
@@ -17,7 +17,7 @@ export const flagPath = ({ key, set }, rest = "") => withQuery(`/api/flags/${enc
 export const flagHref = ({ key, set }) => withQuery(`/app/flags/${encodeURIComponent(key)}`, { set });
 
 /** @param {string} name of a set */
-export const setWords = (name) => name || "(no name)";
+export const setWords = (name) => name || "without a name";
 
 const STALE = {
   not_evaluated: ["Not used", "Nobody has evaluated it for 30 days: it can probably be taken out of the code."],
@@ -58,7 +58,8 @@ const valueWords = ({ takes }, value) => {
 export const conditionWords = (condition) => {
   if ("custom" in condition) return brief(condition.custom);
   const operator = OPERATORS[condition.operator];
-  return `${condition.attribute || "…"} ${operator.words}${valueWords(operator, condition.value)}`;
+  const words = operator.words.replace(/^version /, "");
+  return `${condition.attribute || "…"} ${words}${valueWords(operator, condition.value)}`;
 };
 
 /** `If email ends with @example.org: on`. @param {import("./rows.js").Row} row */
