@@ -195,7 +195,10 @@ const listPage = async (bare) => {
   list.load({ rows: ctx.left?.rows }).then(() => ctx.left && !signal.aborted && scrollTo(0, ctx.left.scroll));
 
   const openImport = async () =>
-    (await import("./flags/import.js")).openImport({ set, onImported: () => ctx.go(home) });
+    (await import("./flags/import.js")).openImport({
+      set,
+      onImported: (name) => ctx.go(withQuery(listPath(ctx), { set: name })),
+    });
   const document = withQuery("/api/flags/document", { set });
   const hasPath = (path, method) => Boolean(ctx.doc.paths[path]?.[method]);
   const actions = [

@@ -221,7 +221,7 @@ export const flagEditor = (loaded, { isReadOnly, onSaved, onReload, onDirty }) =
   );
   form.addEventListener("keydown", (event) => {
     // Enter in a field of a rule is no wish to save.
-    if (event.key === "Enter" && event.target.matches("input")) event.preventDefault();
+    if (event.key === "Enter" && /** @type {Element} */ (event.target).matches("input")) event.preventDefault();
     if (event.key === "s" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       form.requestSubmit();

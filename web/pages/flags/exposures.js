@@ -1,7 +1,7 @@
 /**
  * How often a flag was evaluated, and with what result.
  *
- * @typedef {{ interval: string, total: number, by_variant: Record<string, number>, series: { start: string, total: number, variants: Record<string, number> }[] }} Exposures
+ * @typedef {{ interval: string, from: string, to: string, total: number, by_variant: Record<string, number>, series: { start: string, total: number, variants: Record<string, number> }[] }} Exposures
  */
 import { get, withQuery } from "../../api.js";
 import { barChart, rankedList } from "../../chart.js";
@@ -10,8 +10,14 @@ import { segments } from "../../forms.js";
 import { evaluations, flagPath } from "./words.js";
 
 const INTERVALS = {
-  hour: ["By the hour", "Hour", { hour: "2-digit", minute: "2-digit" }, { dateStyle: "medium", timeStyle: "short" }],
-  day: ["By the day", "Day", { day: "numeric", month: "short" }, { dateStyle: "full" }],
+  hour: ["By the hour", "Hour", { hour: "numeric", minute: "2-digit" }, { dateStyle: "medium", timeStyle: "short" }],
+  // Days are those of UTC.
+  day: [
+    "By the day",
+    "Day (UTC)",
+    { day: "numeric", month: "short", timeZone: "UTC" },
+    { dateStyle: "full", timeZone: "UTC" },
+  ],
 };
 const ALL = "";
 

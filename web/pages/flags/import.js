@@ -17,7 +17,6 @@ import {
   toast,
 } from "../../dom.js";
 import { readJson } from "./values.js";
-import { setWords } from "./words.js";
 
 const PATH = "/api/flags/document";
 const MOST_WARNINGS = 50;
@@ -68,7 +67,7 @@ const reportView = (report, isTrial) => [
   report.warnings?.length > 0 && warningList(report.warnings),
 ];
 
-/** @param {{ set: string, onImported: () => void }} options */
+/** @param {{ set: string, onImported: (set: string) => void }} options */
 export const openImport = ({ set, onImported }) => {
   const controller = new AbortController();
   const id = newId("document");
@@ -114,8 +113,18 @@ export const openImport = ({ set, onImported }) => {
   const path = (isTrial) =>
     withQuery(PATH, { set, dry_run: isTrial ? "true" : null, strict: strict.checked ? "true" : null });
 
+  const whose = h("p.muted", { role: "status" });
+  /** Which set the document goes to: the one that it names itself, unless one looks at a set with a name. */
+  const tellSet = () => {
+    const named = set || readJson(area.value).value?.metadata?.flagSetId;
+    fill(
+      whose,
+      `It takes the place of all flags ${named ? `of the set ${named}` : "without a set"}; their history stays.`,
+    );
+  };
   /** Another document, or other rules: what was found out does not hold any more. */
   const changed = () => {
+    tellSet();
     fill(report);
     fill(fault);
     doIt.hidden = true;
@@ -149,7 +158,7 @@ export const openImport = ({ set, onImported }) => {
       }
       toast(`${plural(found.imported ?? 0, "flag")} imported`);
       close();
-      onImported();
+      onImported(set || (readJson(area.value).value?.metadata?.flagSetId ?? ""));
     } catch (problem) {
       if (controller.signal.aborted) return;
       fill(report);
@@ -161,11 +170,7 @@ export const openImport = ({ set, onImported }) => {
   const content = h(
     "div.import",
     null,
-    h(
-      "p.muted",
-      null,
-      `The document takes the place of all flags of ${set ? `the set ${setWords(set)}` : "this set"}; their history stays.`,
-    ),
+    whose,
     zone,
     h("div.field", null, h("label", { for: id }, "Or paste it"), area),
     h("label.choice", null, strict, h("span", null, "Be strict: refuse what breaks flagd’s schema")),
@@ -184,5 +189,6 @@ export const openImport = ({ set, onImported }) => {
       doIt,
     ),
   );
+  tellSet();
   const close = openDialog({ title: "Import flags", isWide: true, content, onClose: () => controller.abort() });
 };

@@ -1,7 +1,8 @@
 /**
  * The playground: a context, what each flag gives for it, and why.
  *
- * @typedef {{ key: string, value?: any, variant?: string | null, reason?: string, errorCode?: string, errorDetails?: string, why?: import("./why.js").Why | null }} Result
+ * @typedef {{ key: string, value: any, variant: string | null, reason: string, error_code: string | null, told: string, why: import("./why.js").Why | null }} Result
+ *   told: the reason in words
  */
 import { call, withQuery } from "../../api.js";
 import { announce, curlButton, emptyState, fill, h, humanize, pageHead, plural, problemNote } from "../../dom.js";
@@ -23,16 +24,6 @@ const keptContext = () => {
   } catch {
     return FIRST;
   }
-};
-
-/** What a reason means. */
-const REASONS = {
-  STATIC: "it has no targeting",
-  DEFAULT: "targeting decided nothing",
-  TARGETING_MATCH: "targeting decided",
-  SPLIT: "a percentage split decided",
-  DISABLED: "it is disabled",
-  ERROR: "it failed",
 };
 
 // ---- the context ---------------------------------------------------------
@@ -107,17 +98,11 @@ const contextEditor = () => {
 
 /** @param {Result} result */
 const valueWords = (result) => {
-  if (result.errorCode) return h("span.badge.bad", null, humanize(result.errorCode.toLowerCase()));
-  if (result.value === undefined || result.value === null) return h("span.muted", null, "the code’s own default");
+  if (result.error_code) return h("span.badge.bad", null, humanize(result.error_code.toLowerCase()));
+  if (result.value === null) return h("span.muted", null, "the code’s own default");
   const text = typeOf(result.value) === "string" ? `“${result.value}”` : JSON.stringify(result.value);
   return h("code.result-value", null, text);
 };
-
-/** @param {Result} result */
-const reasonWords = (result) =>
-  result.errorCode
-    ? result.errorDetails
-    : result.reason && (REASONS[result.reason] ?? humanize(result.reason.toLowerCase()));
 
 /** @param {Result} result @param {{ set: string, isAlone: boolean, isChanged: boolean }} options */
 const resultCard = (result, { set, isAlone, isChanged }) => {
@@ -127,7 +112,7 @@ const resultCard = (result, { set, isAlone, isChanged }) => {
     !isAlone && h("a.result-key", { href: flagHref({ key: result.key, set }) }, result.key),
     valueWords(result),
     result.variant && h("span.tag", null, result.variant),
-    h("span.muted", null, reasonWords(result)),
+    h("span.muted", null, result.told),
   );
   const why = result.why && whyTree(result.why);
   return h(
@@ -175,7 +160,7 @@ const playground = ({ set, keys, signal }) => {
     button.disabled = true;
     try {
       const { data } = await call("POST", path, { body: body(value), signal, parse: parseExact });
-      show(data.flags ?? data.items ?? []);
+      show(data.flags);
     } catch (error) {
       if (!signal.aborted) fill(results, problemNote(error));
     } finally {

@@ -14,9 +14,16 @@ const mark = ({ result, failure }) => {
   return h(`span.why-mark.${look}`, null, icon(drawing), words && h("span.visually-hidden", null, `${words}: `));
 };
 
+/** What only holds others together is told by what it came to: they say the rest. */
+const SHORT = { if: "", "?:": "", and: "all of these", or: "any of these" };
+
+/** @param {Why} why */
+const textOf = (why) => (why.children.length ? (SHORT[why.operator] ?? why.text) : why.text);
+
 /** @param {Why} why @param {boolean} isOnPath whether all around it decided, too */
 const line = (why, isOnPath) => {
   const isDeciding = isOnPath && why.is_deciding;
+  const text = textOf(why);
   const isSaid = typeof why.result === "boolean" && !why.failure;
   return h(
     `li${isDeciding ? ".is-deciding" : ""}`,
@@ -25,7 +32,7 @@ const line = (why, isOnPath) => {
       "div.why-line",
       null,
       mark(why),
-      h("code", null, why.text),
+      text && (text === why.text ? h("code", null, text) : h("span", { title: why.text }, text)),
       !isSaid && h("span.why-outcome", null, why.outcome),
       isDeciding && h("span.visually-hidden", null, "(this decided)"),
     ),
