@@ -156,7 +156,7 @@ export const historyView = async ({ flag, ctx, canWrite, onChanged }) => {
           !isLikeNow &&
           h(
             "button",
-            { type: "button", "aria-label": `Roll back to version ${revision.revision}`, onclick },
+            { type: "button", "aria-label": `Roll back to this: version ${revision.revision}`, onclick },
             "Roll back to this",
           ),
       ),
