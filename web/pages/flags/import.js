@@ -117,10 +117,7 @@ export const openImport = ({ set, onImported }) => {
   /** Which set the document goes to: the one that it names itself, unless one looks at a set with a name. */
   const tellSet = () => {
     const named = set || readJson(area.value).value?.metadata?.flagSetId;
-    fill(
-      whose,
-      `It takes the place of all flags ${named ? `of the set ${named}` : "without a set"}; their history stays.`,
-    );
+    fill(whose, `It takes the place of all flags ${named ? `of the set ${named}` : "without a set"}.`);
   };
   /** Another document, or other rules: what was found out does not hold any more. */
   const changed = () => {
@@ -162,7 +159,10 @@ export const openImport = ({ set, onImported }) => {
     } catch (problem) {
       if (controller.signal.aborted) return;
       fill(report);
-      fill(fault, problemNote(problem), faultList(problem));
+      // What lies in the document is told place by place below.
+      const { detail: _, ...short } = problem.problem ?? {};
+      const note = problem.problem?.errors?.length ? { problem: { ...short, title: "It was not taken in" } } : problem;
+      fill(fault, problemNote(note), faultList(problem));
     } finally {
       attempt.disabled = doIt.disabled = false;
     }

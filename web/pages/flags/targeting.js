@@ -84,10 +84,10 @@ const faultPlace = (element, target) => {
   return showFault;
 };
 
-const operatorSelect = (chosen, onchange) =>
+const operatorSelect = (chosen, oninput) =>
   h(
     "select.operator",
-    { "aria-label": "Operator", value: chosen, onchange },
+    { "aria-label": "Operator", value: chosen, oninput },
     Object.entries(OPERATORS)
       .filter(([name, { isRare }]) => !isRare || name === chosen)
       .map(([value, { words }]) => h("option", { value }, words)),
@@ -109,12 +109,12 @@ const knownCondition = (initial, attributesId) => {
     fill(box, control.element);
     box.hidden = takes === "none";
   };
-  const onchange = () => {
+  const oninput = () => {
     const { value } = control.read();
     operator = select.value;
     make(value ?? initial.value);
   };
-  const select = operatorSelect(operator, onchange);
+  const select = operatorSelect(operator, oninput);
   make(initial.value);
   const read = () => {
     const name = attribute.value.trim();
@@ -294,13 +294,13 @@ const serveEditor = (initial, { label, variants, attributesId }) => {
     ],
     attributes: {
       id,
-      onchange: () => {
+      // Before anybody else hears of it and reads what is there.
+      oninput: () => {
         if (select.value === SPLIT) openSplit({ kind: "split", by: null, parts: evenSplit(variants.names()) });
         else {
           split = null;
           fill(place);
         }
-        tellChange(element);
       },
     },
   });
