@@ -105,7 +105,7 @@ export const flagPage = (ctx, key) => {
             flag.set && h("span.badge.plain", null, `Set: ${setWords(flag.set)}`),
             staleMark(flag),
             h("span", null, flag.state === "DISABLED" ? `programs use ${CODE_DEFAULT}` : targetingWords(flag)),
-            flag.last_evaluated_at && h("span", null, "· evaluated ", valueElement(TIME, flag.last_evaluated_at)),
+            flag.last_evaluated_at && h("span", null, "evaluated ", valueElement(TIME, flag.last_evaluated_at)),
           ),
           flag.description && h("span.flag-description", null, flag.description),
         ],
@@ -120,7 +120,7 @@ export const flagPage = (ctx, key) => {
   };
 
   // -- the views
-  const showTabs = () =>
+  const showTabs = () => {
     fill(
       tabs,
       offered.map(([name, { title }]) => {
@@ -133,6 +133,10 @@ export const flagPage = (ctx, key) => {
         return h("a", { href: hrefOf(name), "aria-current": name === shown ? "page" : null, onclick }, title);
       }),
     );
+    // On narrow screens not all of them fit.
+    const current = tabs.querySelector("[aria-current]");
+    if (current) tabs.scrollLeft = current.offsetLeft - tabs.offsetLeft - tabs.clientWidth / 3;
+  };
   const showEditor = async () => {
     const { flagEditor } = await import("./editor.js");
     editor ??= flagEditor(loaded, {
