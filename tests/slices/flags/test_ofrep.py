@@ -141,14 +141,15 @@ async def test_the_rule_is_given_the_flags_key_and_the_time(client: httpx.AsyncC
     now = 1_769_850_000  # the tests' clock
     is_told = {"and": [{"==": [{"var": "$flagd.flagKey"}, "checkout"]}, {"==": [{"var": "$flagd.timestamp"}, now]}]}
     await make_flag(targeting={"if": [is_told, "on", "off"]})
-    answer = await ask(client, "checkout", **{"$flagd": {"flagKey": "mine", "timestamp": 1}})
+    context = {"$flagd": {"flagKey": "mine", "timestamp": 1}}
+    answer = await client.post(f"{EVALUATE}/checkout", json={"context": context})
     assert answer.json()["variant"] == "on"
 
 
 async def test_metadata_is_the_sets_with_the_flags_own_over_it(client: httpx.AsyncClient, transact: Transact) -> None:
     flag = {"state": "ENABLED", "variants": ON_OFF, "defaultVariant": "on"}
     own = {"team": "checkout", "cost": 0.5, "list": [1], "none": None}
-    document = {
+    document: dict[str, Any] = {
         "metadata": {"team": "shop", "version": 3, "isNew": True, "nested": {}},
         "flags": {
             "own": {**flag, "metadata": own},
@@ -251,8 +252,8 @@ async def test_a_header_picks_the_set(client: httpx.AsyncClient, make_flag: Make
     for selector in ("flagSetId=web", "web", " flagSetId = web "):
         answer = (await ask(client, "checkout", selector=selector)).json()
         assert (answer["value"], answer["metadata"]) == (True, {"flagSetId": "web"})
-    for selector in (None, "flagSetId=", ""):
-        assert (await ask(client, "checkout", selector=selector)).json()["value"] is False
+    for unnamed in (None, "flagSetId=", ""):
+        assert (await ask(client, "checkout", selector=unnamed)).json()["value"] is False
 
 
 async def test_the_only_set_there_is_need_not_be_named(client: httpx.AsyncClient, make_flag: MakeFlag) -> None:

@@ -4,7 +4,8 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -66,8 +67,13 @@ async def reading(url: str, last_event_id: str | None = None) -> AsyncIterator[R
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for all tests here: each has a flag set of its own."""
     folder = tmp_path_factory.mktemp("served")
-    variables = {"SLICE_ADMIN_KEY": ADMIN_KEY, "SLICE_RATE_LIMIT": "off", "SLICE_CORS_ORIGINS": "https://shop.example"}
-    with served(folder, SLICE_LOG_FORMAT="json", **variables) as server:
+    with served(
+        folder,
+        SLICE_ADMIN_KEY=ADMIN_KEY,
+        SLICE_RATE_LIMIT="off",
+        SLICE_CORS_ORIGINS="https://shop.example",
+        SLICE_LOG_FORMAT="json",
+    ) as server:
         yield server
 
 
@@ -230,10 +236,9 @@ async def test_a_public_address_opens_nothing_once_evaluation_is_public_no_more(
 @pytest.fixture
 def pair(url: str, tmp_path: Path) -> Iterator[tuple[Server, Server]]:
     """Two processes on one database."""
-    variables = {"SLICE_ADMIN_KEY": ADMIN_KEY, "SLICE_RATE_LIMIT": "off", "SLICE_STORAGE_URL": url}
-    with ExitStack() as stack:
-        first = stack.enter_context(served(tmp_path, **variables))
-        yield first, stack.enter_context(served(tmp_path, **variables))
+    start = partial(served, tmp_path, SLICE_ADMIN_KEY=ADMIN_KEY, SLICE_RATE_LIMIT="off", SLICE_STORAGE_URL=url)
+    with start() as first, start() as second:
+        yield first, second
 
 
 async def variants_of(client: httpx.AsyncClient) -> set[str]:
