@@ -1,6 +1,5 @@
 """Evaluating all flags of a set: one answer, whose ETag is that of what was evaluated."""
 
-import time
 from typing import Any
 
 import httpx
@@ -240,8 +239,5 @@ async def test_ten_thousand_flags_are_one_answer(client: httpx.AsyncClient, tran
     flag = {"variants": ON_OFF, "defaultVariant": "off", "targeting": FOR_ANNA}
     await transact(keep_document, {"flags": {f"flag-{number}": flag for number in range(10_000)}})
     assert (await ask(client, "flag-9999", targetingKey="anna")).json()["variant"] == "on"
-    begun = time.process_time()
     answer = await ask_all(client, targetingKey="anna")
-    taken = time.process_time() - begun
     assert len(answer.json()["flags"]) == 10_000
-    assert taken < 1, "a tenth of that is what it should take"
