@@ -63,7 +63,7 @@ class Slice(NamedTuple):
     settings_model: type[SliceSettings]
     settings: SliceSettings
     stores: tuple[Store, ...]
-    mirrors: tuple[Mirror[Any], ...]
+    mirrors: tuple[Mirror[Any, Any], ...]
     events: tuple[type[Event], ...]
     consumers: tuple[Consumer, ...]
     jobs: tuple[Job, ...]
@@ -180,7 +180,7 @@ def _own_stores(modules: Mapping[str, ModuleType]) -> tuple[Store, ...]:
     )
 
 
-def _own_mirrors(modules: Mapping[str, ModuleType]) -> tuple[Mirror[Any], ...]:
+def _own_mirrors(modules: Mapping[str, ModuleType]) -> tuple[Mirror[Any, Any], ...]:
     return tuple(_all(modules.values(), lambda value: isinstance(value, Mirror)))
 
 

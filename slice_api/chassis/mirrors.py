@@ -1,8 +1,8 @@
 """Mirrors: what must be answered from memory alone is held there whole, and follows what every process writes.
 
-A mirror is an inert value in a slice; what it shows lies with the app. It is loaded at start and changed by the events
-behind the position it was loaded at, each time within one transaction: so it never shows half a change. A process sees
-its own writes at once, and those of others as soon as it is told of them, a tenth of a second later at most.
+A mirror is an inert value in a slice; what it shows lies with the app. It is read at start, and again whenever events
+tell of a change, each time within one transaction: so it never shows half of one. A process sees its own writes at
+once, and those of others as soon as it is told of them, a tenth of a second later at most.
 """
 
 import asyncio
@@ -19,30 +19,32 @@ from slice_api.chassis.storage.database import Database
 from slice_api.chassis.storage.faults import StorageAway
 from slice_api.chassis.storage.tx import Tx
 
+R = TypeVar("R")
 S = TypeVar("S")
 
 _BATCH: Final = 100
 _MOST_EVENTS: Final = 1_000
-"""With more to follow than this, loading anew is no slower."""
+"""With more to follow than this, reading everything anew is no slower."""
 _LOOK_AGAIN_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, eq=False)
-class Mirror(Generic[S]):
-    """Something made of a slice's documents that is held in memory: `load(tx)` makes it.
+class Mirror(Generic[R, S]):
+    """Something made of a slice's documents that is held in memory.
 
-    `update(tx, held, events)` makes a new one of the one that is held, given the events since then that one of `topics`
-    covers (`flags.updated`, `flags.*`), oldest first. It must not change the one that is held, and must bear being told
-    of what is in it already. Whatever changes the documents must tell an event.
+    `read(tx, held, events)` reads what it is to be made of: everything where `held` is None, else what the events since
+    then tell of, oldest first, of which one of `topics` covers each (`flags.updated`, `flags.*`). It must bear being
+    told of what is in `held` already. `make(read)` makes the new value without a transaction, and in a thread: it may
+    take its time, and must change nothing that is held. Whatever changes the documents must tell an event.
     """
 
     name: str
-    load: Callable[[Tx], S]
-    update: Callable[[Tx, S, Sequence[EventRecord]], S]
+    read: Callable[[Tx, S | None, Sequence[EventRecord]], R]
+    make: Callable[[R], S]
     topics: tuple[str, ...]
 
     def covers(self, topic: str) -> bool:
-        return any(Subscription(each, self.load).covers(topic) for each in self.topics)
+        return any(Subscription(each, self.read).covers(topic) for each in self.topics)
 
 
 class _Image(NamedTuple, Generic[S]):
@@ -62,20 +64,30 @@ class _Held:
     turns: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-def _show(tx: Tx, mirror: Mirror[S], image: _Image[S] | None) -> _Image[S]:
-    """The mirror as of this transaction."""
+class _News(NamedTuple, Generic[R]):
+    """What was read, and the position of the events log that it is right at; None read where nothing has changed."""
+
+    read: R | None
+    position: int
+
+
+def _look(tx: Tx, mirror: Mirror[R, S], image: _Image[S] | None) -> _News[R]:
     _, newest = tx.ends(EVENTS)
     events = None if image is None else _events_since(tx, image.position)
     if image is None or events is None:
-        with _no_garbage_looked_for():
-            return _Image(mirror.load(tx), newest)
+        return _News(mirror.read(tx, None, ()), newest)
     told = [event for event in events if mirror.covers(event.type)]
-    return _Image(mirror.update(tx, image.value, told) if told else image.value, newest)
+    return _News(mirror.read(tx, image.value, told) if told else None, newest)
+
+
+def _make(mirror: Mirror[R, S], read: R) -> S:
+    with _no_garbage_looked_for():
+        return mirror.make(read)
 
 
 @contextmanager
 def _no_garbage_looked_for() -> Iterator[None]:
-    """What is loaded stays; to go through millions of its objects again and again takes longer than to make them."""
+    """What is made stays; to go through millions of its objects again and again takes longer than to make them."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -103,11 +115,11 @@ def _events_since(tx: Tx, position: int) -> list[EventRecord] | None:
 class Mirrors:
     """The mirrors of one app."""
 
-    def __init__(self, mirrors: Iterable[Mirror[Any]], db: Database, news: Signal, log: Logger) -> None:
+    def __init__(self, mirrors: Iterable[Mirror[Any, Any]], db: Database, news: Signal, log: Logger) -> None:
         self._db, self._news, self._log = db, news, log
         self._held = {mirror: _Held() for mirror in mirrors}
 
-    async def get(self, mirror: Mirror[S]) -> S:
+    async def get(self, mirror: Mirror[Any, S]) -> S:
         """What the mirror shows; waits for storage only where this process has changed something since."""
         held = self._held[mirror]
         if held.image is not None and held.turn_read == held.turn:
@@ -115,24 +127,31 @@ class Mirrors:
             return value
         return await self._catch_up(mirror, held)
 
-    async def get_since(self, mirror: Mirror[S], position: int) -> S:
+    async def get_since(self, mirror: Mirror[Any, S], position: int) -> S:
         """What the mirror shows once it has heard of what stands at this position of the events log."""
         held = self._held[mirror]
         is_behind = held.image is None or held.image.position < position
         return await self._catch_up(mirror, held, is_forced=True) if is_behind else await self.get(mirror)
 
-    async def get_now(self, mirror: Mirror[S]) -> S:
+    async def get_now(self, mirror: Mirror[Any, S]) -> S:
         """What the mirror shows when nothing is left that other processes have written before this call."""
         return await self._catch_up(mirror, self._held[mirror], is_forced=True)
 
-    async def _catch_up(self, mirror: Mirror[S], held: _Held, *, is_forced: bool = False) -> S:
+    async def _catch_up(self, mirror: Mirror[Any, S], held: _Held, *, is_forced: bool = False) -> S:
         async with held.turns:
             if is_forced or held.image is None or held.turn_read != held.turn:
                 turn = held.turn  # what was committed before the log is read stands in it
-                held.image = await self._db.transact(_show, mirror, held.image)
+                held.image = await self._newer(mirror, held.image)
                 held.turn_read = turn
             value: S = held.image.value
             return value
+
+    async def _newer(self, mirror: Mirror[Any, S], image: _Image[S] | None) -> _Image[S]:
+        news = await self._db.transact(_look, mirror, image)
+        if news.read is None and image is not None:
+            return image._replace(position=news.position)
+        # In a thread: while a large one is made, requests and the timers of storage must go on.
+        return _Image(await asyncio.to_thread(_make, mirror, news.read), news.position)
 
     def heard(self, events: Iterable[EventRecord]) -> None:
         """Take note of what this process itself has just committed, so that who changed something sees the change."""

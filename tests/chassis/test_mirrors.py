@@ -37,20 +37,24 @@ WORDS = Collection("words", Word)
 Words = dict[str, str]
 
 
-def load_words(tx: Tx) -> Words:
-    return {word.id: word.text for word in tx.all(WORDS)}
+Read = tuple[Words, Words]
 
 
-def update_words(tx: Tx, held: Words, events: Sequence[EventRecord]) -> Words:
-    changed = {**held}
-    for key in {str(event.subject) for event in events}:
-        word = tx.get(WORDS, key)
-        changed.pop(key, None)
-        changed |= {key: word.text} if word else {}
-    return {**changed, "updates": str(int(held.get("updates", "0")) + 1)}
+def read_words(tx: Tx, held: Words | None, events: Sequence[EventRecord]) -> Read:
+    """What stays, and what is read anew."""
+    if held is None:
+        return {}, {word.id: word.text for word in tx.all(WORDS)}
+    keys = {str(event.subject) for event in events}
+    found = {key: word.text for key in keys if (word := tx.get(WORDS, key))}
+    updates = {"updates": str(int(held.get("updates", "0")) + 1)}
+    return {key: text for key, text in held.items() if key not in keys}, found | updates
 
 
-ALL = Mirror("words", load=load_words, update=update_words, topics=("words.*",))
+def make_words(read: Read) -> Words:
+    return read[0] | read[1]
+
+
+ALL = Mirror("words", read=read_words, make=make_words, topics=("words.*",))
 
 
 def write(tx: Tx, /, **words: str) -> None:
@@ -174,12 +178,12 @@ async def test_while_storage_is_away_it_shows_what_it_has(storage: Storage, monk
 async def test_what_cannot_be_loaded_is_tried_again(storage: Storage) -> None:
     is_broken = True
 
-    def load(tx: Tx) -> Words:
+    def read(tx: Tx, held: Words | None, events: Sequence[EventRecord]) -> Read:
         if is_broken:
             raise ValueError("broken")
-        return load_words(tx)
+        return read_words(tx, held, events)
 
-    mirror = Mirror("words", load=load, update=update_words, topics=("words.*",))
+    mirror = Mirror("words", read=read, make=make_words, topics=("words.*",))
     lines: list[bytes] = []
     log = make_logger(make_settings(log_format="json"), lines.append)
     mirrors = Mirrors([mirror], Database(storage, lambda _: None), Signal(), log)

@@ -166,39 +166,59 @@ def _taken_over(old: LiveFlag | None, flag: StoredFlag) -> LiveFlag | None:
     return old if old is not None and (old.serial, old.revision) == (flag.serial, flag.revision) else None
 
 
-def _load(tx: Tx) -> AllSets:
-    flags = sorted(tx.all(FLAGS), key=lambda flag: (flag.set, flag.position, flag.key))
-    by_set = {name: list(own) for name, own in groupby(flags, key=lambda flag: flag.set)}
-    return {held.name: compiled_set(held, by_set.get(held.name, ())) for held in tx.all(SETS)}
+class _ReadSet(NamedTuple):
+    """What was read of a set that has changed."""
+
+    held: FlagSet
+    known: LiveSet | None
+    """The set as it was, where flags of it may be taken over."""
+    flags: Sequence[StoredFlag]
+    """All flags of the set, or those that have changed."""
+    gone: frozenset[str] = frozenset()
+    """The keys of the flags that are not there any more, where not all were read."""
+    is_whole: bool = True
 
 
-def _update(tx: Tx, sets: AllSets, events: Sequence[EventRecord]) -> AllSets:
-    changed = {**sets}
-    for name in {str(event.data["set"]) for event in events}:
-        held = tx.get(SETS, name)
-        changed.pop(name, None)
-        if held is not None:
-            own = [event for event in events if event.data["set"] == name]
-            changed[name] = _updated_set(tx, held, sets.get(name), own)
-    return changed
+class _Read(NamedTuple):
+    """What was read of all sets: those that are as they were, and those that have changed."""
+
+    same: AllSets
+    changed: Sequence[_ReadSet]
 
 
-def _updated_set(tx: Tx, held: FlagSet, known: LiveSet | None, events: Sequence[EventRecord]) -> LiveSet:
-    keys = {event.data.get("key") for event in events}
+def _read(tx: Tx, sets: AllSets | None, events: Sequence[EventRecord]) -> _Read:
+    if sets is None:
+        flags = sorted(tx.all(FLAGS), key=lambda flag: (flag.set, flag.position, flag.key))
+        by_set = {name: list(own) for name, own in groupby(flags, key=lambda flag: flag.set)}
+        return _Read({}, [_ReadSet(held, None, by_set.get(held.name, ())) for held in tx.all(SETS)])
+    names = dict.fromkeys(str(event.data["set"]) for event in events)
+    found = [_read_set(tx, held, sets.get(held.name), events) for name in names if (held := tx.get(SETS, name))]
+    return _Read({name: live for name, live in sets.items() if name not in names}, found)
+
+
+def _read_set(tx: Tx, held: FlagSet, known: LiveSet | None, events: Sequence[EventRecord]) -> _ReadSet:
+    keys = [event.data.get("key") for event in events if event.data["set"] == held.name]
     if known is None or None in keys or known.held.envelope != held.envelope:
         # Between two events a key may have been made anew: its revisions begin again, and clocks may stand still.
-        return compiled_set(held, flags_of(tx, held.name), known if len(events) == 1 else None)
-    flags = {**known.flags}
-    for key in sorted(filter(None, keys)):
-        flag = tx.get(FLAGS, flag_id(held.name, key))
-        if flag is None:
-            flags.pop(key, None)
-        else:
-            flags[key] = live_flag(flag, held)
-    return known._replace(held=held, flags=flags)
+        return _ReadSet(held, known if len(keys) == 1 else None, flags_of(tx, held.name))
+    found = {key: tx.get(FLAGS, flag_id(held.name, key)) for key in sorted(filter(None, keys))}
+    flags = [flag for flag in found.values() if flag is not None]
+    return _ReadSet(held, known, flags, frozenset(key for key in found if found[key] is None), is_whole=False)
 
 
-FLAG_SETS: Final = Mirror("flag sets", load=_load, update=_update, topics=CHANGES)
+def _make(read: _Read) -> AllSets:
+    return {**read.same, **{each.held.name: _made_set(each) for each in read.changed}}
+
+
+def _made_set(read: _ReadSet) -> LiveSet:
+    if read.is_whole or read.known is None:
+        return compiled_set(read.held, read.flags, read.known)
+    flags = {key: flag for key, flag in read.known.flags.items() if key not in read.gone}
+    flags |= {flag.key: live_flag(flag, read.held) for flag in read.flags}
+    return read.known._replace(held=read.held, flags=flags)
+
+
+FLAG_SETS: Final = Mirror("flag sets", read=_read, make=_make, topics=CHANGES)
 
 
 def set_in(sets: AllSets, wanted: str | None) -> LiveSet | None:
