@@ -41,6 +41,8 @@ R = TypeVar("R")
 
 _PATIENCE_SECONDS: Final = 1.75
 _LEAST_SECONDS: Final = 0.5
+_HELD_UP_SECONDS: Final = 0.1
+"""How late a timer is when the loop was held up by something else."""
 _QUICK_SECONDS: Final = 0.25
 _START_PATIENCE_SECONDS: Final = 10.0
 _AGAIN_SECONDS: Final = 0.5
@@ -115,22 +117,31 @@ def _told(error: BaseException) -> str:
 
 
 class _Watchdog:
-    """Cuts a connection off that has not moved for too long: asyncpg's own timeouts ask the server first."""
+    """Cuts a connection off that has not moved for too long: asyncpg's own timeouts ask the server first.
+
+    Time in which this process itself was too busy to listen does not count.
+    """
 
     def __init__(self, connection: Connection, end: float) -> None:
         self._connection, self._end = connection, end
-        self._timer = asyncio.get_running_loop().call_later(max(_LEAST_SECONDS, end - monotonic()), self._look)
+        self._wait(max(_LEAST_SECONDS, end - monotonic()))
+
+    def _wait(self, seconds: float) -> None:
+        self._due = monotonic() + seconds
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._look)
 
     def note_move(self) -> None:
         """The server has answered."""
         self._end = monotonic() + _PATIENCE_SECONDS
 
     def _look(self) -> None:
+        if monotonic() - self._due > _HELD_UP_SECONDS:
+            self.note_move()
         left = self._end - monotonic()
         if left <= 0:
             self._connection.terminate()
             return
-        self._timer = asyncio.get_running_loop().call_later(left, self._look)
+        self._wait(left)
 
     def close(self) -> None:
         self._timer.cancel()
