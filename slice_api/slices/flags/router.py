@@ -21,7 +21,7 @@ from slice_api.chassis import (
 from slice_api.slices.flags import handlers
 from slice_api.slices.flags.documents import http as documents
 from slice_api.slices.flags.documents.handlers import delete_set
-from slice_api.slices.flags.documents.schemas import ImportReport
+from slice_api.slices.flags.documents.schemas import DocumentReport
 from slice_api.slices.flags.evaluation import ofrep, playground
 from slice_api.slices.flags.evaluation.answering import StreamPlace, evaluate_key, evaluate_set
 from slice_api.slices.flags.evaluation.schemas import Explanation, Question
@@ -98,7 +98,7 @@ async def read_document(db: Db, set_name: WantedSet = None) -> Response:
 )
 async def replace_document(
     request: Request, db: Db, hand: ImportHand, set_name: WantedSet = None, strict: Strict = False
-) -> ImportReport:
+) -> DocumentReport:
     """Replace a whole flag set by a document in flagd's format, all of it or nothing.
 
     Flags that are the same keep their versions. Which set that is, `?set=` says or `metadata.flagSetId`; without

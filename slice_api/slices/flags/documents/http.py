@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 from slice_api.chassis import Database, Problem, described
 from slice_api.slices.flags.documents import handlers
 from slice_api.slices.flags.documents.reading import MOST_BYTES, ReadDocument, read_document
-from slice_api.slices.flags.documents.schemas import ImportReport
+from slice_api.slices.flags.documents.schemas import DocumentReport
 
 __all__ = ["EXPORT", "IMPORT", "IMPORT_BODY", "MOST_BYTES", "export", "take_in"]
 
@@ -62,13 +62,13 @@ async def export(db: Database, wanted: str | None) -> Response:
 
 async def take_in(
     request: Request, db: Database, wanted: str | None, hand: handlers.Hand, *, is_strict: bool
-) -> ImportReport:
+) -> DocumentReport:
     """Replace a set by the document that is sent; raises 415 and 422, and then nothing has changed."""
     body = await _body_of(request)
     document, warnings = await _read(body, is_strict=is_strict)
     handlers.check_set_name(document, wanted)
     counts = await db.transact(handlers.replace_set, document, wanted, hand)
-    return ImportReport(imported=len(document.flags), warnings=warnings, **counts._asdict())
+    return DocumentReport(imported=len(document.flags), warnings=warnings, **counts._asdict())
 
 
 async def _read(body: bytes, *, is_strict: bool) -> ReadDocument:

@@ -49,7 +49,7 @@ class Counts(NamedTuple):
     unchanged: int
 
 
-class ImportReport(Schema):
+class DocumentReport(Schema):
     """What came of an import, or what would."""
 
     imported: int = Field(examples=[1])
