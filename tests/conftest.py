@@ -13,7 +13,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, routing
 
 from slice_api.chassis import EVENTS, Tx
 from tests.engines import STORAGE_URLS
@@ -53,6 +53,28 @@ class AssertEvents(Protocol):
 def pytest_configure() -> None:
     """Garbage is looked for less often: making an app makes much, and nearly all of the rest stays to the end."""
     gc.set_threshold(50_000, 20, 50)
+    _remember_signatures()
+
+
+def _remember_signatures() -> None:
+    """What FastAPI finds in the signature of an endpoint is found once, and not by each of thousands of apps.
+
+    That is more than half of what an app takes to be made. Nothing of an app is in it: overrides are asked for later.
+    """
+    name = "_build_dependant_with_parameterless_dependencies"
+    build: Any = getattr(routing, name, None)
+    if build is None:  # tests of another FastAPI take longer, and are the same
+        return
+    known: dict[tuple[str, Any], Any] = {}
+
+    def build_once(*, path: str, call: Any, dependencies: Any) -> Any:
+        if dependencies:
+            return build(path=path, call=call, dependencies=dependencies)
+        if (path, call) not in known:
+            known[path, call] = build(path=path, call=call, dependencies=dependencies)
+        return known[path, call]
+
+    setattr(routing, name, build_once)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

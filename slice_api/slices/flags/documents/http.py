@@ -22,12 +22,11 @@ _FLAG_EXAMPLE: Final = {
     "state": "ENABLED",
     "variants": {"on": True, "off": False},
     "defaultVariant": "off",
-    "targeting": {"if": [{"$ref": "is_staff"}, "on", None]},
+    "targeting": {"if": [{"ends_with": [{"var": "email"}, "@example.org"]}, "on", None]},
 }
 _EXAMPLE: Final = {
     "$schema": "https://flagd.dev/schema/v0/flags.json",
     "flags": {"checkout": _FLAG_EXAMPLE},
-    "$evaluators": {"is_staff": {"ends_with": [{"var": "email"}, "@example.org"]}},
     "metadata": {"version": "7"},
 }
 _SCHEMA: Final[dict[str, Any]] = {
