@@ -74,8 +74,12 @@ def _operator(name: str, rule: dict[str, Any], setting: Setting, at: _Path) -> P
     build = OPERATORS.get(name)
     run = build(args, setting) if build else _unknown(name)
     if setting.watch is not None:
-        run = setting.watch(rule, at, run)
-    return Part(run, size_of(args))
+        return Part(setting.watch(rule, at, run), size_of(args))
+    return Part(run, size_of(args), key=_key_read(args[0].value) if name == "var" and len(args) == 1 else None)
+
+
+def _key_read(path: Any) -> str | None:
+    return path if path.__class__ is str and path and "." not in path else None
 
 
 def _arguments(given: Any, setting: Setting, at: _Path) -> list[Part]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from slice_api.slices.flags.rules.budget import Budget
 from slice_api.slices.flags.rules.parts import NULL, Build, Evaluate, Part, Setting, argument
+from slice_api.slices.flags.rules.paths import member
 from slice_api.slices.flags.rules.values import NUMBERS, compares, is_loosely_equal, is_strictly_equal, is_truthy
 
 Compare = Callable[[Any, Any], bool]
@@ -111,6 +112,8 @@ def equality(is_same: SameAs, is_wanted: bool) -> Build:
     def build(args: Sequence[Part], _setting: Setting) -> Evaluate:
         one, other = argument(args, 0), argument(args, 1)
         if other.value.__class__ is str:
+            if one.key is not None:
+                return _is_text_at(one.key, other.value, is_same, is_wanted)
             return _is_text(one.run, other.value, is_same, is_wanted)
         if one.value.__class__ is str:
             return _is_text(other.run, one.value, is_same, is_wanted)
@@ -123,6 +126,20 @@ def equality(is_same: SameAs, is_wanted: bool) -> Build:
 def _is_text(read: Evaluate, text: str, is_same: SameAs, is_wanted: bool) -> Evaluate:
     def run(data: Any, budget: Budget) -> bool:
         value = read(data, budget)
+        if value.__class__ is str:
+            return (value == text) is is_wanted
+        if value is None:
+            return not is_wanted
+        return is_same(value, text, budget) is is_wanted
+
+    return run
+
+
+def _is_text_at(key: str, text: str, is_same: SameAs, is_wanted: bool) -> Evaluate:
+    """The commonest of all conditions in one step."""
+
+    def run(data: Any, budget: Budget) -> bool:
+        value = data.get(key) if data.__class__ is dict else member(data, key)
         if value.__class__ is str:
             return (value == text) is is_wanted
         if value is None:

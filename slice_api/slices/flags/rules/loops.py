@@ -21,12 +21,12 @@ def _each(items: Any, cost: int, budget: Budget) -> Iterator[Any]:
 
 
 def build_map(args: Sequence[Part], _setting: Setting) -> Evaluate:
-    items, (body, cost, _) = argument(args, 0).run, argument(args, 1)
+    items, (body, cost, *_) = argument(args, 0).run, argument(args, 1)
     return lambda data, budget: [body(item, budget) for item in _each(items(data, budget), cost, budget)]
 
 
 def build_filter(args: Sequence[Part], _setting: Setting) -> Evaluate:
-    items, (body, cost, _) = argument(args, 0).run, argument(args, 1)
+    items, (body, cost, *_) = argument(args, 0).run, argument(args, 1)
 
     def run(data: Any, budget: Budget) -> list[Any]:
         return [item for item in _each(items(data, budget), cost, budget) if is_truthy(body(item, budget))]
@@ -36,7 +36,7 @@ def build_filter(args: Sequence[Part], _setting: Setting) -> Evaluate:
 
 def build_reduce(args: Sequence[Part], _setting: Setting) -> Evaluate:
     """`[array, body, initial]`; without an array the initial value, without that null."""
-    items, (body, cost, _), initial = (
+    items, (body, cost, *_), initial = (
         argument(args, 0).run,
         argument(args, 1),
         (args[2] if len(args) > 2 else NULL).run,
@@ -55,7 +55,7 @@ def _quantifier(stops_at: bool, of_none: bool) -> Build:
     """Goes on until the body is as true as `stops_at`; with no item at all the answer is `of_none`."""
 
     def build(args: Sequence[Part], _setting: Setting) -> Evaluate:
-        items, (body, cost, _) = argument(args, 0).run, argument(args, 1)
+        items, (body, cost, *_) = argument(args, 0).run, argument(args, 1)
 
         def run(data: Any, budget: Budget) -> bool:
             among = items(data, budget)

@@ -23,6 +23,8 @@ class Part(NamedTuple):
     run: Evaluate
     size: int = 1
     value: Any = VARIES
+    key: str | None = None
+    """The field of the data that it reads, where that is all it does."""
 
     @property
     def is_constant(self) -> bool:

@@ -90,6 +90,12 @@ def _member(data: Any, key: str) -> Any:
     return data[at] if at < len(data) else _GONE
 
 
+def member(data: Any, key: str) -> Any:
+    """An item of what is no object; null where there is none."""
+    found = _member(data, key)
+    return None if found is _GONE else found
+
+
 def build_missing(args: Sequence[Part], _setting: Setting) -> Evaluate:
     """The keys, as arguments or as one array, for which the data has null, "" or nothing."""
     runs = [arg.run for arg in args]
