@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import httpx
+import orjson
 import pytest
 from fastapi import FastAPI, routing
+from fastapi.routing import iter_route_contexts
 
-from slice_api.chassis import EVENTS, Tx
-from tests.engines import STORAGE_URLS
+from slice_api.chassis import EVENTS, Tx, openapi
+from tests.engines import STORAGE_URLS, url_of_empty
 from tests.postgres import shared_postgres
 from tests.support import FrozenClock, chassis_of, client_of, grant_key, has_slice, make_app, running
 from tests.support import settle as settle_app
@@ -54,6 +56,21 @@ def pytest_configure() -> None:
     """Garbage is looked for less often: making an app makes much, and nearly all of the rest stays to the end."""
     gc.set_threshold(50_000, 20, 50)
     _remember_signatures()
+    _remember_documents()
+
+
+def _remember_documents() -> None:
+    """The OpenAPI document of the same routes is made once: it takes a third of a second, of hundreds of apps."""
+    make, known = vars(openapi)["get_openapi"], dict[tuple[Any, ...], bytes]()
+
+    def make_once(*, routes: Any, **about: Any) -> Any:
+        told = [(each.path, str(each.methods), each.endpoint) for each in iter_route_contexts(routes)]
+        key = (str(about), *told)
+        if key not in known:
+            known[key] = orjson.dumps(make(routes=routes, **about))
+        return orjson.loads(known[key])
+
+    vars(openapi)["get_openapi"] = make_once
 
 
 def _remember_signatures() -> None:
@@ -105,7 +122,7 @@ def engine() -> str:
 @pytest.fixture
 def storage_url(engine: str, tmp_path: Path) -> str:
     """SLICE_STORAGE_URL of an empty storage."""
-    return STORAGE_URLS[engine](tmp_path)
+    return url_of_empty(engine, tmp_path)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from slice_api.chassis import Tx
+from slice_api.chassis.assembly import OWN_STORES
 from slice_api.chassis.clock import Clock
 from slice_api.chassis.storage.database import Database, Storage
 from slice_api.chassis.storage.engines import make_storage
@@ -15,6 +18,7 @@ from slice_api.chassis.storage.memory import MemoryStorage
 from slice_api.chassis.storage.stores import Store
 from slice_api.chassis.storage.tx import Origin
 from tests.postgres import shared_postgres
+from tests.support import FrozenClock, chassis_of, make_app
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -53,6 +57,30 @@ STORAGE_URLS: Mapping[str, Callable[[Path], str]] = {
     "postgresql": lambda folder: shared_postgres().create_database(),
 }
 """SLICE_STORAGE_URL of an empty storage on each engine, given an empty folder."""
+
+
+@cache
+def _postgres_with_tables() -> str:
+    """The name of a database that has the tables of every slice, and nothing in them."""
+    slices = chassis_of(make_app()).slices
+    stores = (*OWN_STORES, *(store for each in slices for store in each.stores))
+    url = shared_postgres().create_database()
+
+    async def make_tables() -> None:
+        storage = make_storage(url, FrozenClock())
+        await storage.open(stores)
+        await storage.close()
+
+    with ThreadPoolExecutor(1) as thread:  # the test's own loop may be running
+        thread.submit(asyncio.run, make_tables()).result()
+    return url.rpartition("/")[2]
+
+
+def url_of_empty(engine: str, folder: Path) -> str:
+    """SLICE_STORAGE_URL of an empty storage; on PostgreSQL with its tables, which take longest to make."""
+    if engine != "postgresql":
+        return STORAGE_URLS[engine](folder)
+    return shared_postgres().create_database(_postgres_with_tables())
 
 
 class OpenStorage:

@@ -285,10 +285,10 @@ class PostgresServer:
         """The address of a database, whether or not it is there."""
         return self._url.set(database=database).render_as_string(hide_password=False)
 
-    def create_database(self) -> str:
-        """The address of a new database with nothing in it."""
+    def create_database(self, like: str = "template0") -> str:
+        """The address of a new database with nothing in it, or with all that is in the one it is to be like."""
         name = f"test_{uuid4().hex}"
-        self._administer(f'CREATE DATABASE "{name}" TEMPLATE template0')
+        self._administer(f'CREATE DATABASE "{name}" TEMPLATE "{like}"')
         self._made.add(name)
         return self.url(name)
 

@@ -13,9 +13,11 @@ from openfeature.exception import ErrorCode
 from openfeature.flag_evaluation import Reason
 
 from tests.server import serving
-from tests.support import ADMIN_KEY
+from tests.support import ADMIN_KEY, needs
 
 from .asking import FOR_ANNA, ON_OFF
+
+pytestmark = needs("keys")
 
 FLAGS: dict[str, dict[str, Any]] = {
     "boolean": {"variants": ON_OFF, "default_variant": "on"},

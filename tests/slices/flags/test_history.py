@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from slice_api.slices.flags.history.diffs import diff, is_same
 from slice_api.slices.flags.schemas import Patch
 from tests.conftest import AssertEvents, on_every_engine
-from tests.support import FrozenClock
+from tests.support import FrozenClock, needs
 from tests.told import told
 
 from .conftest import FOR_STAFF, MakeFlag
@@ -54,6 +54,7 @@ def test_values_of_other_types_are_not_the_same() -> None:
     assert [step.value for step in diff({"a": 0, "b": True}, {"a": 0.0, "b": 1})] == [0.0, 1]
 
 
+@needs("session")
 async def test_every_change_is_a_version_that_tells_who_and_what(
     client: httpx.AsyncClient, make_flag: MakeFlag, clock: FrozenClock
 ) -> None:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.conftest import AssertEvents, on_every_engine
-from tests.support import FrozenClock
+from tests.support import FrozenClock, needs
 from tests.told import told
 
 from .conftest import FOR_STAFF, MakeFlag
@@ -244,6 +244,7 @@ async def test_no_change_of_many_at_once_is_lost(client: httpx.AsyncClient, make
     assert {each["flag"]["metadata"]["number"] for each in versions[:-1]} == {*range(20)}
 
 
+@needs("search")
 async def test_flags_are_found_by_the_search_of_all_tools(client: httpx.AsyncClient, make_flag: MakeFlag) -> None:
     await make_flag(description="Green buttons")
     found = (await client.get("/api/search?q=green")).json()

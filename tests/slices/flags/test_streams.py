@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.server import Server, served
-from tests.support import ADMIN_KEY, FrozenClock, chassis_of, client_of, make_app, running
+from tests.support import ADMIN_KEY, FrozenClock, chassis_of, client_of, make_app, needs, running
 
 from .asking import EVALUATE, ON_OFF, ask_all, keep_document
 from .conftest import MakeFlag
@@ -119,6 +119,7 @@ async def test_a_change_is_told_and_what_is_asked_for_then_is_new(live: httpx.As
         assert gone.data["etag"] != message.data["etag"]
 
 
+@needs("activity")
 async def test_only_changes_of_the_set_are_told(live: httpx.AsyncClient) -> None:
     await make(live, "mine")
     await make(live, "theirs")
@@ -162,6 +163,7 @@ async def test_who_comes_back_too_late_is_told_to_ask_again(live: httpx.AsyncCli
     assert (message.event, message.data["type"]) == ("message", "refetchEvaluation")
 
 
+@needs("keys")
 async def test_a_key_that_is_taken_back_hears_nothing_more(live: httpx.AsyncClient) -> None:
     made = (await live.post("/api/keys", json={"name": "program", "scopes": ["flags:evaluate"]})).json()
     await make(live, "revoked")
