@@ -26,6 +26,7 @@ _BATCH: Final = 100
 _MOST_EVENTS: Final = 1_000
 """With more to follow than this, reading everything anew is no slower."""
 _LOOK_AGAIN_SECONDS: Final = 1.0
+_MANY_OBJECTS: Final = 200_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +76,8 @@ def _look(tx: Tx, mirror: Mirror[R, S], image: _Image[S] | None) -> _News[R]:
     _, newest = tx.ends(EVENTS)
     events = None if image is None else _events_since(tx, image.position)
     if image is None or events is None:
-        return _News(mirror.read(tx, None, ()), newest)
+        with _no_garbage_looked_for():
+            return _News(mirror.read(tx, None, ()), newest)
     told = [event for event in events if mirror.covers(event.type)]
     return _News(mirror.read(tx, image.value, told) if told else None, newest)
 
@@ -87,12 +89,17 @@ def _make(mirror: Mirror[R, S], read: R) -> S:
 
 @contextmanager
 def _no_garbage_looked_for() -> Iterator[None]:
-    """What is made stays; to go through millions of its objects again and again takes longer than to make them."""
+    """What is made stays: to go through millions of its objects takes as long as to make them, and holds all else up.
+
+    They are freed all the same when another one takes their place, since nothing in them leads in circles.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        if gc.get_count()[0] > _MANY_OBJECTS:
+            gc.freeze()
         if was_on:
             gc.enable()
 
