@@ -23,7 +23,7 @@ from tests.support import ADMIN_KEY, client_of, make_settings, running
 
 REDIRECT_TARGET = 1.5
 VISIT_TARGET = 1.1
-SERVED_CALLS, SERVED_PAIRS, WARM_ROUNDS, CONNECTIONS = 4_000, 24, 4, 16
+SERVED_CALLS, SERVED_PAIRS, WARM_ROUNDS, CONNECTIONS = 4_000, 32, 4, 16
 TARGET_URL = "https://example.org/guide?lang=en"
 HEADERS = {
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
@@ -120,14 +120,15 @@ async def _pairs(server: Server) -> Sequence[Pair]:
 
 
 def _visit_line(pairs: Sequence[Pair]) -> tuple[str, bool]:
-    """What all rounds took together: the system counts a process's time in steps too coarse for single ones."""
+    """The middle of all pairs: whatever else the machine does falls on one round or the other."""
     ratios = [each.counted / each.uncounted for each in pairs]
     counted, uncounted = fmean(each.counted for each in pairs), fmean(each.uncounted for each in pairs)
-    holds, (low, middle, high) = counted / uncounted <= VISIT_TARGET, quantiles(ratios, n=4)
+    low, middle, high = quantiles(ratios, n=4)
+    holds = middle <= VISIT_TARGET
     return (
-        f"redirect and its visit, served on SQLite: {counted / uncounted:.3f} x (target {VISIT_TARGET:.2f}) "
-        f"{'ok' if holds else 'MISSED'}   [with visit {counted:.1f} us, without {uncounted:.1f} us; "
-        f"pairs {low:.2f}, {middle:.2f}, {high:.2f}]",
+        f"redirect and its visit, served on SQLite: {middle:.3f} x (target {VISIT_TARGET:.2f}) "
+        f"{'ok' if holds else 'MISSED'}   [on average with visit {counted:.1f} us, without {uncounted:.1f} us; "
+        f"half of the pairs between {low:.2f} and {high:.2f}]",
         holds,
     )
 
