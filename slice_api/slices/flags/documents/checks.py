@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from slice_api.slices.flags.documents.parsing import step
+from slice_api.chassis import pointer_step
 from slice_api.slices.flags.documents.schemas import Document, Finding, FlagInDocument
 from slice_api.slices.flags.rules.bounds import rule_faults
 from slice_api.slices.flags.schemas import RESERVED_KEYS
@@ -34,7 +34,7 @@ def findings_of(document: Document) -> Iterator[Finding]:
 
 def _about_fields(document: Document) -> Iterator[Finding]:
     for name in document.envelope.keys() - _FIELDS:
-        yield Finding(f"#/{step(name)}", "is no field of a document")
+        yield Finding(f"#/{pointer_step(name)}", "is no field of a document")
     schema = document.envelope.get("$schema", "")
     if not isinstance(schema, str):
         yield Finding("#/$schema", "must be a string")
@@ -46,7 +46,7 @@ def _about_metadata(metadata: Any, pointer: str) -> Iterator[Finding]:
         return
     for name, value in metadata.items():
         if not isinstance(value, str | int | float):
-            yield Finding(f"{pointer}/{step(name)}", "must be a string, a number or a boolean")
+            yield Finding(f"{pointer}/{pointer_step(name)}", "must be a string, a number or a boolean")
 
 
 def _about_set_name(document: Document) -> Iterator[Finding]:
@@ -64,7 +64,7 @@ def _about_evaluators(evaluators: Any) -> Iterator[Finding]:
         yield Finding("#/$evaluators", "must be an object")
         return
     for name, rule in evaluators.items():
-        yield from _about_rule(rule, _NO_EVALUATORS, f"#/$evaluators/{step(name)}")
+        yield from _about_rule(rule, _NO_EVALUATORS, f"#/$evaluators/{pointer_step(name)}")
 
 
 def _about_rule(rule: Any, evaluators: Mapping[str, Any], pointer: str) -> Iterator[Finding]:
@@ -78,7 +78,7 @@ def _about_flag(flag: FlagInDocument, evaluators: Mapping[str, Any], *, is_array
     source, pointer = flag.source, flag.pointer
     yield from _about_key(flag)
     for name in source.keys() - _FLAG_FIELDS - ({"key"} if is_array else set()):
-        yield Finding(f"{pointer}/{step(name)}", "is no field of a flag")
+        yield Finding(f"{pointer}/{pointer_step(name)}", "is no field of a flag")
     if "state" not in source:
         yield Finding(f"{pointer}/state", "is missing")
     elif source["state"] not in _STATES:

@@ -6,9 +6,9 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from slice_api.chassis import Fault, all_invalid, invalid
+from slice_api.chassis import Fault, all_invalid, invalid, pointer_step
 from slice_api.slices.flags.documents.checks import findings_of
-from slice_api.slices.flags.documents.parsing import parse, repeated_names, step, storage_findings
+from slice_api.slices.flags.documents.parsing import parse, repeated_names, storage_findings
 from slice_api.slices.flags.documents.schemas import Document, Finding, FlagInDocument
 
 MOST_BYTES: Final = 16 * 2**20
@@ -66,7 +66,7 @@ def _taken_apart(value: dict[str, Any]) -> tuple[Document, list[Finding]]:
 
 def _in_object(given: dict[str, Any]) -> Iterator[FlagInDocument | Finding]:
     for key, source in given.items():
-        pointer = f"#/flags/{step(key)}"
+        pointer = f"#/flags/{pointer_step(key)}"
         if isinstance(source, dict):
             yield FlagInDocument(key, source, pointer)
         else:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from slice_api.chassis import pointer_step
 from slice_api.slices.flags.schemas import Patch
 
 
@@ -17,12 +18,12 @@ def _steps(old: Any, new: Any, path: str) -> Iterator[Patch]:
             yield Patch(op="replace", path=path, value=new, old=old)
         return
     for name in old.keys() - new.keys():
-        yield Patch(op="remove", path=f"{path}/{_step(name)}", old=old[name])
+        yield Patch(op="remove", path=f"{path}/{pointer_step(name)}", old=old[name])
     for name, value in new.items():
         if name in old:
-            yield from _steps(old[name], value, f"{path}/{_step(name)}")
+            yield from _steps(old[name], value, f"{path}/{pointer_step(name)}")
         else:
-            yield Patch(op="add", path=f"{path}/{_step(name)}", value=value)
+            yield Patch(op="add", path=f"{path}/{pointer_step(name)}", value=value)
 
 
 def is_same(one: Any, other: Any) -> bool:
@@ -34,7 +35,3 @@ def is_same(one: Any, other: Any) -> bool:
     if isinstance(one, list):
         return len(one) == len(other) and all(map(is_same, one, other))
     return bool(one == other)
-
-
-def _step(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")

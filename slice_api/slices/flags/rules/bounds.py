@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from slice_api.chassis import pointer_step
 from slice_api.slices.flags.rules.operators import OPERATORS
 
 MAX_DEPTH: Final = 100
@@ -186,6 +187,6 @@ def _pointer(place: _Place) -> str:
     names = list[str]()
     at: _Place | None = place
     while at is not None and at.parent is not None:
-        names.append(str(at.name).replace("~", "~0").replace("/", "~1"))
+        names.append(pointer_step(at.name))
         at = at.parent
     return "".join(f"/{name}" for name in reversed(names))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Any, Final, NamedTuple
 
-from slice_api.chassis import Schema
+from slice_api.chassis import Schema, pointer_step
 from slice_api.slices.flags.rules.buckets import hash_user, hash_value
 from slice_api.slices.flags.rules.budget import Budget, new_budget
 from slice_api.slices.flags.rules.compiler import Bucketing, RuleFailure, compile_rule
@@ -248,5 +248,5 @@ def _branch_in_words(visit: _Visit, setting: Setting) -> str:
 
 
 def _pointer(at: tuple[str | int, ...]) -> str:
-    names = (shortened(str(name), _MAX_TEXT).replace("~", "~0").replace("/", "~1") for name in at)
+    names = (pointer_step(shortened(str(name), _MAX_TEXT)) for name in at)
     return "".join(f"/{name}" for name in names)
