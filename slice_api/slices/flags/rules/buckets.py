@@ -74,7 +74,13 @@ def _by_user(shares: Shares | None, hash_of: HashUser) -> Evaluate:
     """Everything but the user is known."""
     if shares is None:
         return lambda _data, _budget: None
-    return lambda data, budget: _pick(shares, hash_of(data, budget))
+
+    def run(data: Any, budget: Budget, shares: Shares = shares, hash_of: HashUser = hash_of) -> Any:
+        hashed = hash_of(data, budget)
+        ends, variants = shares
+        return None if hashed is None else variants[bisect_right(ends, (hashed * ends[-1]) >> 32)]
+
+    return run
 
 
 def _known(args: Sequence[Part], setting: Setting) -> Evaluate:
@@ -121,7 +127,7 @@ def hash_user(setting: Setting) -> HashUser:
     start = _utf8(setting.flag_key) if is_text else b"\x82" + cbor_text(setting.flag_key)
     encode = _utf8 if is_text else cbor_text
 
-    def hash_of(data: Any, budget: Budget) -> int | None:
+    def hash_of(data: Any, budget: Budget, start: bytes = start) -> int | None:
         key = data.get("targetingKey") if data.__class__ is dict else None
         return _hashed(start + encode(key), budget) if key.__class__ is str and key else None
 

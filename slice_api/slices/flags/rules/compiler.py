@@ -1,13 +1,25 @@
 """From a rule in JSON to a function: each operator becomes a closure over its compiled arguments, once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from slice_api.slices.flags.rules.bounds import fatal_fault
 from slice_api.slices.flags.rules.budget import Budget, new_budget
+from slice_api.slices.flags.rules.choices import test_of
 from slice_api.slices.flags.rules.failures import RuleError, RuleFailure
-from slice_api.slices.flags.rules.operators import OPERATORS
-from slice_api.slices.flags.rules.parts import Bucketing, Evaluate, Part, Setting, Watch, constant, size_of
+from slice_api.slices.flags.rules.operators import OPERATORS, OWN_TO_FLAGS
+from slice_api.slices.flags.rules.parts import (
+    Bucketing,
+    Evaluate,
+    Part,
+    Setting,
+    Watch,
+    constant,
+    is_texts,
+    size_of,
+    texts,
+)
 from slice_api.slices.flags.rules.values import is_simple, settled
 
 __all__ = ["Bucketing", "Rule", "RuleError", "RuleFailure", "compile_rule"]
@@ -17,6 +29,7 @@ Rule = Callable[[Mapping[str, Any]], Any]
 more than it may; never takes long."""
 
 _NO_EVALUATORS: Final[Mapping[str, Any]] = {}
+_NO_SETTING: Final = Setting("", "v3", _NO_EVALUATORS)
 _Path = tuple[str | int, ...]
 
 
@@ -37,7 +50,7 @@ def compile_rule(
         raise RuleError(fault.pointer, fault.detail)
     run = compile_part(rule, Setting(flag_key, bucketing, evaluators, watch), ()).run
 
-    def evaluate(data: Mapping[str, Any]) -> Any:
+    def evaluate(data: Mapping[str, Any], run: Evaluate = run) -> Any:
         budget = new_budget()
         result = run(data if data.__class__ is dict else _plain(data), budget)
         return result if is_simple(result) else settled(result, budget)
@@ -71,11 +84,28 @@ def _array(parts: tuple[Part, ...]) -> Part:
 
 def _operator(name: str, rule: dict[str, Any], setting: Setting, at: _Path) -> Part:
     args = _arguments(rule[name], setting, (*at, name))
-    build = OPERATORS.get(name)
-    run = build(args, setting) if build else _unknown(name)
     if setting.watch is not None:
-        return Part(setting.watch(rule, at, run), size_of(args))
-    return Part(run, size_of(args), key=_key_read(args[0].value) if name == "var" and len(args) == 1 else None)
+        return Part(setting.watch(rule, at, _run_of(name, args, setting)), size_of(args))
+    if name in OWN_TO_FLAGS:
+        return _own(name, args, setting)
+    if name == "in":
+        args = [texts(tuple(arg.value)) if is_texts(arg.value) else arg for arg in args]
+    return _shared(name, tuple(args))
+
+
+def _own(name: str, args: Sequence[Part], setting: Setting) -> Part:
+    key = _key_read(args[0].value) if name == "var" and len(args) == 1 else None
+    return Part(_run_of(name, args, setting), size_of(args), key=key, test=test_of(name, args))
+
+
+@lru_cache(maxsize=4096)
+def _shared(name: str, args: tuple[Part, ...]) -> Part:
+    return _own(name, args, _NO_SETTING)
+
+
+def _run_of(name: str, args: Sequence[Part], setting: Setting) -> Evaluate:
+    build = OPERATORS.get(name)
+    return build(args, setting) if build else _unknown(name)
 
 
 def _key_read(path: Any) -> str | None:

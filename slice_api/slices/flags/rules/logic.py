@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from slice_api.slices.flags.rules.budget import Budget
+from slice_api.slices.flags.rules.choices import Branch, first_of, is_one_of, joint_test
 from slice_api.slices.flags.rules.parts import NULL, Build, Evaluate, Part, Setting, argument
 from slice_api.slices.flags.rules.paths import member
 from slice_api.slices.flags.rules.values import NUMBERS, compares, is_loosely_equal, is_strictly_equal, is_truthy
@@ -16,29 +17,8 @@ SameAs = Callable[[Any, Any, Budget], bool]
 def build_if(args: Sequence[Part], _setting: Setting) -> Evaluate:
     """Conditions and what follows from them in turn; an odd one at the end is the else, null where there is none."""
     otherwise = args[-1].run if len(args) % 2 else NULL.run
-    pairs = [(args[at].run, args[at + 1].run) for at in range(0, len(args) - 1, 2)]
-    return _either(*pairs[0], otherwise) if len(pairs) == 1 else _first_of(pairs, otherwise)
-
-
-def _first_of(pairs: Sequence[tuple[Evaluate, Evaluate]], otherwise: Evaluate) -> Evaluate:
-    def run(data: Any, budget: Budget) -> Any:
-        for condition, then in pairs:
-            is_met = condition(data, budget)
-            if is_met is True or (is_met is not False and is_truthy(is_met)):
-                return then(data, budget)
-        return otherwise(data, budget)
-
-    return run
-
-
-def _either(condition: Evaluate, then: Evaluate, otherwise: Evaluate) -> Evaluate:
-    def run(data: Any, budget: Budget) -> Any:
-        is_met = condition(data, budget)
-        if is_met is True or (is_met is not False and is_truthy(is_met)):
-            return then(data, budget)
-        return otherwise(data, budget)
-
-    return run
+    branches = [Branch(args[at], args[at + 1].run) for at in range(0, len(args) - 1, 2)]
+    return first_of(branches, otherwise) if branches else otherwise
 
 
 def build_and(args: Sequence[Part], _setting: Setting) -> Evaluate:
@@ -84,6 +64,11 @@ def build_or(args: Sequence[Part], _setting: Setting) -> Evaluate:
     """The first that is true, else the last."""
     if len(args) < 2:
         return argument(args, 0).run
+    test = joint_test(args)
+    return is_one_of(test, _any_of(args)) if test else _any_of(args)
+
+
+def _any_of(args: Sequence[Part]) -> Evaluate:
     *firsts, last = (arg.run for arg in args)
 
     def run(data: Any, budget: Budget) -> Any:

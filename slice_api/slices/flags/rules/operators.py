@@ -50,3 +50,6 @@ OPERATORS: Final[Mapping[str, Build]] = {
     "sem_ver": build_sem_ver,
     "fractional": build_fractional,
 }
+
+OWN_TO_FLAGS: Final = frozenset({"fractional"})
+"""Those that ask which flag they are in; all others are the same wherever they have the same arguments."""

@@ -17,18 +17,37 @@ VARIES: Final = object()
 """Stands for the value of a part that is not the same for all data."""
 
 
+class OneOf(NamedTuple):
+    """That a field of the data is one of some texts: other texts are not, nor is null."""
+
+    key: str
+    texts: tuple[str, ...]
+
+
 class Part(NamedTuple):
-    """A compiled expression, how many steps it takes at most, and its value where that is known already."""
+    """A compiled expression, how many steps it takes at most, and its value where that is known already.
+
+    Two are the same where they run the same function: rules that have parts in common share what these are compiled
+    to, so that what all flags look at stays near the CPU.
+    """
 
     run: Evaluate
     size: int = 1
     value: Any = VARIES
     key: str | None = None
     """The field of the data that it reads, where that is all it does."""
+    test: OneOf | None = None
+    """What it tests, where that is all it does."""
 
     @property
     def is_constant(self) -> bool:
         return self.value is not VARIES
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Part) and self.run is other.run
+
+    def __hash__(self) -> int:
+        return hash(self.run)
 
 
 Watch = Callable[[Any, tuple[str | int, ...], Evaluate], Evaluate]
@@ -49,13 +68,27 @@ Build = Callable[[Sequence[Part], Setting], Evaluate]
 
 
 def constant(value: Any) -> Part:
-    """A value that stands for itself; that of a text is the same for all rules."""
-    return _text(value) if value.__class__ is str else _value(value)
+    """A value that stands for itself; that of a text or a whole number is the same for all rules.
+
+    Lists are not: JavaScript takes two of them for different, whatever is in them.
+    """
+    return _shared(value) if value.__class__ is str or value.__class__ is int else _value(value)
+
+
+def is_texts(value: Any) -> bool:
+    """Whether it is an array of nothing but texts."""
+    return value.__class__ is list and all(item.__class__ is str for item in value)
 
 
 @lru_cache(maxsize=4096)
-def _text(value: str) -> Part:
+def _shared(value: str | int) -> Part:
     return _value(value)
+
+
+@lru_cache(maxsize=4096)
+def texts(values: tuple[str, ...]) -> Part:
+    """A list of texts, the same for all rules, for operators that only look into it."""
+    return _value(list(values))
 
 
 def _value(value: Any) -> Part:
