@@ -6,6 +6,7 @@ say what was told. All of them speak of the same app. `@on_every_engine` runs a 
 """
 
 import gc
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -57,6 +58,11 @@ def pytest_configure() -> None:
     gc.set_threshold(50_000, 20, 50)
     _remember_signatures()
     _remember_documents()
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: some tests wait for servers to start and to end."""
+    return (os.cpu_count() or 1) + 1
 
 
 def _remember_documents() -> None:

@@ -59,12 +59,10 @@ STORAGE_URLS: Mapping[str, Callable[[Path], str]] = {
 """SLICE_STORAGE_URL of an empty storage on each engine, given an empty folder."""
 
 
-@cache
-def _postgres_with_tables() -> str:
-    """The name of a database that has the tables of every slice, and nothing in them."""
+def _made_with_tables(url: str) -> str:
+    """An empty storage, given the tables of every slice."""
     slices = chassis_of(make_app()).slices
     stores = (*OWN_STORES, *(store for each in slices for store in each.stores))
-    url = shared_postgres().create_database()
 
     async def make_tables() -> None:
         storage = make_storage(url, FrozenClock())
@@ -73,14 +71,30 @@ def _postgres_with_tables() -> str:
 
     with ThreadPoolExecutor(1) as thread:  # the test's own loop may be running
         thread.submit(asyncio.run, make_tables()).result()
-    return url.rpartition("/")[2]
+    return url
+
+
+@cache
+def _postgres_with_tables() -> str:
+    """The name of a database that has tables, and nothing in them."""
+    return _made_with_tables(shared_postgres().create_database()).rpartition("/")[2]
+
+
+@cache
+def _sqlite_with_tables() -> bytes:
+    """The content of a file that has tables, and nothing in them."""
+    with TemporaryDirectory() as folder:
+        _made_with_tables(f"sqlite:///{folder}/data.db")
+        return (Path(folder) / "data.db").read_bytes()
 
 
 def url_of_empty(engine: str, folder: Path) -> str:
-    """SLICE_STORAGE_URL of an empty storage; on PostgreSQL with its tables, which take longest to make."""
-    if engine != "postgresql":
-        return STORAGE_URLS[engine](folder)
-    return shared_postgres().create_database(_postgres_with_tables())
+    """SLICE_STORAGE_URL of an empty storage, with the tables of every slice where it has tables: they take longest."""
+    if engine == "postgresql":
+        return shared_postgres().create_database(_postgres_with_tables())
+    if engine == "sqlite":
+        (folder / "data.db").write_bytes(_sqlite_with_tables())
+    return STORAGE_URLS[engine](folder)
 
 
 class OpenStorage:
