@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import httpx
-import orjson
 import pytest
-from fastapi import FastAPI, routing
-from fastapi.routing import iter_route_contexts
+from fastapi import FastAPI
 
-from slice_api.chassis import EVENTS, Tx, openapi
+from slice_api.chassis import EVENTS, Tx
 from tests.engines import STORAGE_URLS, url_of_empty
+from tests.once import find_once
 from tests.postgres import shared_postgres
 from tests.support import FrozenClock, chassis_of, client_of, grant_key, has_slice, make_app, running
 from tests.support import settle as settle_app
@@ -56,8 +55,7 @@ class AssertEvents(Protocol):
 def pytest_configure() -> None:
     """Garbage is looked for less often: making an app makes much, and nearly all of the rest stays to the end."""
     gc.set_threshold(50_000, 20, 50)
-    _remember_signatures()
-    _remember_documents()
+    find_once()
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -65,44 +63,15 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
-def _remember_documents() -> None:
-    """The OpenAPI document of the same routes is made once: it takes a third of a second, of hundreds of apps."""
-    make, known = vars(openapi)["get_openapi"], dict[tuple[Any, ...], bytes]()
-
-    def make_once(*, routes: Any, **about: Any) -> Any:
-        told = [(each.path, str(each.methods), each.endpoint) for each in iter_route_contexts(routes)]
-        key = (str(about), *told)
-        if key not in known:
-            known[key] = orjson.dumps(make(routes=routes, **about))
-        return orjson.loads(known[key])
-
-    vars(openapi)["get_openapi"] = make_once
-
-
-def _remember_signatures() -> None:
-    """What FastAPI finds in the signature of an endpoint is found once, and not by each of thousands of apps.
-
-    That is more than half of what an app takes to be made. Nothing of an app is in it: overrides are asked for later.
-    """
-    name = "_build_dependant_with_parameterless_dependencies"
-    build: Any = getattr(routing, name, None)
-    if build is None:  # tests of another FastAPI take longer, and are the same
-        return
-    known: dict[tuple[str, Any], Any] = {}
-
-    def build_once(*, path: str, call: Any, dependencies: Any) -> Any:
-        if dependencies:
-            return build(path=path, call=call, dependencies=dependencies)
-        if (path, call) not in known:
-            known[path, call] = build(path=path, call=call, dependencies=dependencies)
-        return known[path, call]
-
-    setattr(routing, name, build_once)
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The files that take longest come first, so that no process is left with one of them at the end."""
     items.sort(key=lambda item: item.path.name not in _LONGEST)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
