@@ -1,11 +1,13 @@
 """The app that the suite asks, once for each storage engine."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from tests.engines import STORAGE_URLS
+from tests.engines import STORAGE_URLS, url_of_empty
 
 pytest.register_assert_rewrite("tests.conformance.subject", "tests.conformance.problems", "tests.conformance.bodies")
 
@@ -18,15 +20,43 @@ def engine(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
-async def api(storage_url: str) -> AsyncIterator[Api]:
-    """A running app with every slice, on its own empty storage."""
-    async with api_of(storage_url=storage_url) as api:
-        yield api
+class Apis:
+    """An app for each test function, shared by all that the function is run over: the routes, or the slices."""
+
+    def __init__(self, engine: str, folders: pytest.TempPathFactory) -> None:
+        self._engine, self._folders, self._open = engine, folders, AsyncExitStack()
+        self._function: Callable[..., Any] | None = None
+        self._api: Api | None = None
+
+    async def of(self, function: Callable[..., Any]) -> Api:
+        """The one that this function has begun with, or a new one on an empty storage."""
+        if self._api is None or function is not self._function:
+            await self.close()
+            url = url_of_empty(self._engine, self._folders.mktemp(self._engine))
+            self._function, self._api = function, await self._open.enter_async_context(api_of(storage_url=url))
+        return self._api
+
+    async def close(self) -> None:
+        self._api = None
+        await self._open.aclose()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def apis(engine: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Apis]:
+    """Each app of a module in turn."""
+    apis = Apis(engine, tmp_path_factory)
+    yield apis
+    await apis.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def api(apis: Apis, request: pytest.FixtureRequest) -> Api:
+    """A running app with every slice, in which this test function alone has left something."""
+    return await apis.of(request.function)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared_api(engine: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
     """One app for a whole module, where it does not matter what other tests have left in it."""
-    async with api_of(storage_url=STORAGE_URLS[engine](tmp_path_factory.mktemp(engine))) as api:
+    async with api_of(storage_url=url_of_empty(engine, tmp_path_factory.mktemp(engine))) as api:
         yield api

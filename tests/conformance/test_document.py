@@ -1,4 +1,7 @@
-"""The OpenAPI document: complete, valid, with an example everywhere; and which routes are open to everybody."""
+"""The OpenAPI document: complete, valid, with an example everywhere; and which routes are open to everybody.
+
+One engine serves for all: the document is made of the routes alone, and no test asks the app anything.
+"""
 
 import re
 from collections import Counter
@@ -6,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jsonschema_rs
+import pytest
 from fastapi.openapi.models import OpenAPI
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
@@ -37,6 +41,16 @@ PUBLIC: Mapping[str, frozenset[str]] = {
 """Every route that needs no key. A new one is a decision: it is made here."""
 
 
+@pytest.fixture(scope="module")
+def engine() -> str:
+    return "memory"
+
+
+@pytest.fixture
+def api(shared_api: Api) -> Api:
+    return shared_api
+
+
 def _is_documented(route: Route) -> bool:
     return route.is_documented
 
@@ -50,33 +64,33 @@ def _references(node: Any) -> Iterator[str]:
 
 
 @for_slices
-async def test_public_routes_are_those_that_were_decided(api: Api, part: Slice) -> None:
+def test_public_routes_are_those_that_were_decided(api: Api, part: Slice) -> None:
     routes = [each for each in api.subject.routes if each.target.slice_name == part.name]
     public = {f"{each.method} {each.path}" for each in routes if not each.is_protected}
     assert public == PUBLIC.get(part.name, frozenset())
 
 
-async def test_the_document_is_valid_openapi(api: Api) -> None:
+def test_the_document_is_valid_openapi(api: Api) -> None:
     document = api.app.openapi()
     assert document["openapi"].startswith("3.1")
     OpenAPI.model_validate(document)
     assert [error.message for error in OPENAPI_31_VALIDATOR.iter_errors(document)] == []
 
 
-async def test_every_reference_leads_somewhere(api: Api) -> None:
+def test_every_reference_leads_somewhere(api: Api) -> None:
     document = api.app.openapi()
     names = {reference.removeprefix("#/components/schemas/") for reference in _references(document)}
     assert names <= document["components"]["schemas"].keys()
 
 
-async def test_every_schema_is_valid_and_in_snake_case(api: Api) -> None:
+def test_every_schema_is_valid_and_in_snake_case(api: Api) -> None:
     for name, schema in api.app.openapi()["components"]["schemas"].items():
         jsonschema_rs.meta.validate(schema)
         for field in schema.get("properties", {}):
             assert _SNAKE_CASE.fullmatch(field), f"{name}.{field}"
 
 
-async def test_operation_ids_are_unique(api: Api) -> None:
+def test_operation_ids_are_unique(api: Api) -> None:
     ids = Counter(route.operation["operationId"] for route in api.subject.routes if route.operation)
     assert [each for each, times in ids.items() if times > 1] == []
 
@@ -154,7 +168,7 @@ def test_patch_takes_merge_patches(route: Route) -> None:
     assert {"application/json", "application/merge-patch+json"} <= content.keys()
 
 
-async def test_every_slice_has_its_tag(api: Api) -> None:
+def test_every_slice_has_its_tag(api: Api) -> None:
     tags = {each["name"]: each["description"] for each in api.app.openapi()["tags"]}
     assert tags.keys() == {each.name for each in api.subject.slices}
     assert all(tags.values())

@@ -10,6 +10,8 @@ from tests.conformance.subject import Api, for_slices
 
 NOT_SEARCHED = "it cannot be searched for what is made"
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 async def _hits(client: httpx.AsyncClient, part: Slice, text: str) -> list[dict[str, Any]]:
     answer = await client.get("/api/search", params={"q": text})

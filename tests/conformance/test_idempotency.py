@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import httpx
+import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from tests.conformance.bodies import bodies_of
@@ -11,6 +12,8 @@ from tests.conformance.problems import assert_problem, pointers_of
 from tests.conformance.subject import Api, Route, for_routes
 
 _OF_THE_CONNECTION = ("x-request-id", "server-timing", "idempotency-replayed")
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 def _creates(route: Route) -> bool:

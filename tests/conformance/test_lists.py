@@ -9,6 +9,8 @@ from tests.conformance.subject import Api, Made, Route, for_routes
 
 _LINK = 'rel="next"'
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 def _is_list(route: Route) -> bool:
     return route.is_list

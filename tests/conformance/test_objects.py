@@ -15,6 +15,8 @@ NOT_READABLE = "such objects cannot be read one by one"
 
 _MERGE_PATCH = "application/merge-patch+json"
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 def _creates(route: Route) -> bool:
     return route.creates
