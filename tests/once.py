@@ -1,8 +1,8 @@
 """What each of thousands of apps would find again is found once, and found to be the same: an app takes half as long.
 
 None of it is of one app: signatures of endpoints, models of answers, OpenAPI documents of the same routes, what is
-installed, the files of the front end, and the statements for the same stores. Where a function has another name in a newer library tests take longer, and
-are the same.
+installed, the files of the front end, and the statements for the same stores. Where a function has another name in a
+newer library tests take longer, and are the same.
 """
 
 import importlib.metadata
