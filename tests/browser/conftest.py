@@ -9,13 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
 
-from tests.server import ROOT, Server, serving, tree_with_notes
+from tests.server import ROOT, Server, serving
 from tests.support import ADMIN_KEY
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
+_VIEWPORT: ViewportSize = {"width": 1280, "height": 860}
 _KEPT_PATH = ROOT / ".tools/chromium-path"
 _FLAGS = (
     "--disable-quic",
@@ -46,10 +48,17 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server of this tree with the slice that the README adds: what has no page of its own is shown by that."""
-    with serving(root=tree_with_notes(tmp_path_factory.mktemp("tree"))) as server:
+def server() -> Iterator[Server]:
+    """A server of this tree."""
+    with serving() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def api(server: Server) -> Iterator[httpx.Client]:
+    """What is asked of the server without a browser, with the admin key."""
+    with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {ADMIN_KEY}"}) as client:
+        yield client
 
 
 @contextmanager
@@ -65,18 +74,41 @@ def without_complaints(page: Page) -> Iterator[Page]:
     assert [each for each in complaints if "Failed to load resource" not in each] == []
 
 
+def sign_in(page: Page) -> None:
+    """Open the address that the server prints, with the admin key in it."""
+    page.goto(f"/#key={ADMIN_KEY}")
+    page.get_by_role("heading", name="Home", level=1).wait_for()
+
+
+@pytest.fixture(scope="module")
+def signed_in(browser: Browser, server: Server) -> Iterator[BrowserContext]:
+    """Signed in once for all tests of a module; each has a page of its own."""
+    context = browser.new_context(base_url=server.url, viewport=_VIEWPORT)
+    page = context.new_page()
+    sign_in(page)
+    page.close()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(signed_in: BrowserContext) -> Iterator[Page]:
+    """A page that is signed in, as those of the tests around it are."""
+    with without_complaints(signed_in.new_page()) as page:
+        yield page
+
+
 @pytest.fixture
 def stranger(browser: Browser, server: Server) -> Iterator[Page]:
-    """A page before signing in."""
-    context = browser.new_context(base_url=server.url, viewport={"width": 1280, "height": 860})
+    """A page before signing in, which shares nothing with any other."""
+    context = browser.new_context(base_url=server.url, viewport=_VIEWPORT)
     with without_complaints(context.new_page()) as page:
         yield page
     context.close()
 
 
 @pytest.fixture
-def page(stranger: Page) -> Page:
-    """A page that is signed in with the admin key."""
-    stranger.goto(f"/#key={ADMIN_KEY}")
-    stranger.get_by_role("heading", name="Home", level=1).wait_for()
+def newcomer(stranger: Page) -> Page:
+    """A page that has just signed in, for tests that would leave something in a shared one."""
+    sign_in(stranger)
     return stranger

@@ -2,17 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
-import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.conftest import without_complaints
-from tests.server import Server, serving
+from tests.server import Server
 from tests.support import ADMIN_KEY, needs
 
 pytestmark = needs("flags")
@@ -20,36 +17,6 @@ pytestmark = needs("flags")
 _ON_OFF = {"on": True, "off": False}
 _MOST_LOOKS = 100
 _BY_EMAIL = {"ends_with": [{"var": "email"}, "@example.org"]}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with serving() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def api(server: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {ADMIN_KEY}"}) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def signed_in(browser: Browser, server: Server) -> Iterator[BrowserContext]:
-    """Signed in once for all of these tests; each has a page of its own."""
-    context = browser.new_context(base_url=server.url, viewport={"width": 1280, "height": 860})
-    page = context.new_page()
-    page.goto(f"/#key={ADMIN_KEY}")
-    page.get_by_role("heading", name="Home", level=1).wait_for()
-    page.close()
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def page(signed_in: BrowserContext) -> Iterator[Page]:
-    with without_complaints(signed_in.new_page()) as page:
-        yield page
 
 
 def _made(api: httpx.Client, set_name: str = "", **fields: Any) -> str:

@@ -1,13 +1,14 @@
 """What people do on the pages, done with a real browser."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.server import Server
+from tests.server import Server, serving, tree_with_notes
 from tests.support import ADMIN_KEY, has_slice, needs
 
 HAS_LINKS = has_slice("links")
@@ -21,6 +22,18 @@ _PATHS = (
     *(["/slices#notes"] if HAS_CARDS else []),
     *(["/app/links", "/app/links/shown"] if HAS_LINKS else []),
 )
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of this tree with the slice that the README adds: what has no page of its own is shown by that."""
+    with serving(root=tree_with_notes(tmp_path_factory.mktemp("tree"))) as server:
+        yield server
+
+
+@pytest.fixture
+def page(newcomer: Page) -> Page:
+    return newcomer
 
 
 def _delete(page: Page) -> None:

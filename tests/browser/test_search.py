@@ -25,6 +25,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture
+def page(newcomer: Page) -> Page:
+    return newcomer
+
+
 def _open(page: Page) -> None:
     page.keyboard.press("Control+k")
     expect(page.get_by_role("combobox", name="Search everything")).to_be_focused()
