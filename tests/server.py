@@ -105,7 +105,7 @@ def serving(*, root: Path = ROOT) -> Iterator[Server]:
 
 
 _BLOCK = re.compile(r"<!-- (test|file|more|client): (\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
-_NOT_COPIED = shutil.ignore_patterns("__pycache__", ".git", ".venv", ".tools", ".*_cache", ".hypothesis", "*.db")
+_NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".tools", ".*_cache", ".hypothesis", "*.db", "*.pyc.*")
 
 
 def readme_blocks() -> dict[tuple[str, str], str]:
@@ -115,7 +115,10 @@ def readme_blocks() -> dict[tuple[str, str], str]:
 
 
 def copied_tree(folder: Path) -> Path:
-    """A copy of the repository, without what make has made; but with what mypy knows, which takes it long to find."""
+    """A copy of the repository, without what make has made; but with what was compiled, and with what mypy knows.
+
+    Both would be found again, which takes long. What is being compiled by other processes is left to them.
+    """
     root = folder / "copy"
     shutil.copytree(ROOT, root, ignore=_NOT_COPIED)
     if (ROOT / ".mypy_cache").is_dir():
