@@ -6,7 +6,6 @@ say what was told. All of them speak of the same app. `@on_every_engine` runs a 
 """
 
 import gc
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -56,11 +55,6 @@ def pytest_configure() -> None:
     """Garbage is looked for less often: making an app makes much, and nearly all of the rest stays to the end."""
     gc.set_threshold(50_000, 20, 50)
     find_once()
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: some tests wait for servers to start and to end."""
-    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,10 +11,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 
 from tests.server import ROOT, Server, serving
 from tests.support import ADMIN_KEY
+
+PATIENCE_SECONDS = 20
+"""Longer than a busy machine takes to show anything."""
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _VIEWPORT: ViewportSize = {"width": 1280, "height": 860}
@@ -41,6 +44,7 @@ def find_chromium() -> str:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     flags = [*_FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    expect.set_options(timeout=PATIENCE_SECONDS * 1000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=flags)
         yield browser

@@ -141,7 +141,8 @@ def test_two_people_who_change_a_flag_do_not_overwrite_each_other(page: Page, ap
     key = _made(api)
     page.goto(f"/app/flags/{key}")
     page.get_by_label("Description").fill("Mine")
-    page.get_by_role("switch").click()
+    with page.expect_response(lambda answer: answer.request.method == "PATCH"):
+        page.get_by_role("switch").click()
     expect(page.get_by_role("switch")).not_to_be_checked()
     api.patch(f"/api/flags/{key}", json={"description": "Theirs"})
     page.get_by_role("button", name="Save", exact=True).click()
