@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slice_api.slices.flags.rules.compiler import compile_rule
+from slice_api.slices.flags.rules.compiler import compile_part, compile_rule
+from slice_api.slices.flags.rules.parts import Setting
 
 FIELDS = ("country", "plan")
 TEXTS = ("", "AT", "DE", "1", "true", "team")
@@ -71,3 +72,18 @@ def test_any_number_of_branches_on_changing_fields(count: int) -> None:
     rule = compile_rule({"if": [*branches, "else"]})
     assert [rule({fields[at]: f"t{at}"}) for at in (0, count - 1)] == ["r0", f"r{count - 1}"]
     assert rule({}) == rule({"country": "t", "plan": 1}) == "else"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"in": [{"var": "country"}, [f"c{at}" for at in range(500)]]},
+        {"==": [{"var": "country"}, "c" * 500]},
+        {"!": {"or": [{"==": [{"var": "country"}, f"c{at}"]} for at in range(500)]}},
+    ],
+)
+def test_what_is_large_is_not_kept_after_its_rule(rule: Any) -> None:
+    setting = Setting("", "v3", {})
+    part, again = compile_part(rule, setting, ()), compile_part(rule, setting, ())
+    assert part.run is not again.run
+    assert not part.is_shared

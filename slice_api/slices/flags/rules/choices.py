@@ -28,7 +28,7 @@ class Branch(NamedTuple):
     then: Evaluate
 
 
-def test_of(name: str, args: Sequence[Part]) -> OneOf | None:
+def one_of_test(name: str, args: Sequence[Part]) -> OneOf | None:
     """The test that an operator is, where it is one."""
     if name == "or":
         return joint_test(args)

@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from slice_api.slices.flags.rules.bounds import fatal_fault
 from slice_api.slices.flags.rules.budget import Budget, new_budget
-from slice_api.slices.flags.rules.choices import test_of
+from slice_api.slices.flags.rules.choices import one_of_test
 from slice_api.slices.flags.rules.failures import RuleError, RuleFailure
 from slice_api.slices.flags.rules.operators import OPERATORS, OWN_TO_FLAGS
 from slice_api.slices.flags.rules.parts import (
+    LONGEST_SHARED_TEXT,
     Bucketing,
     Evaluate,
     Part,
@@ -30,6 +31,9 @@ more than it may; never takes long."""
 
 _NO_EVALUATORS: Final[Mapping[str, Any]] = {}
 _NO_SETTING: Final = Setting("", "v3", _NO_EVALUATORS)
+_MOST_ARGS: Final = 32
+_LARGEST: Final = 16
+"""The steps of the largest part that rules share."""
 _Path = tuple[str | int, ...]
 
 
@@ -86,21 +90,35 @@ def _operator(name: str, rule: dict[str, Any], setting: Setting, at: _Path) -> P
     args = _arguments(rule[name], setting, (*at, name))
     if setting.watch is not None:
         return Part(setting.watch(rule, at, _run_of(name, args, setting)), size_of(args))
-    if name in OWN_TO_FLAGS:
-        return _own(name, args, setting)
     if name == "in":
-        args = [texts(tuple(arg.value)) if is_texts(arg.value) else arg for arg in args]
-    return _shared(name, tuple(args))
+        args = [_shared_texts(arg) for arg in args]
+    return _shared(name, tuple(args)) if _is_shareable(name, args) else _own(name, args, setting)
+
+
+def _shared_texts(arg: Part) -> Part:
+    """A short list of short texts as one that all rules share."""
+    is_short = is_texts(arg.value) and len(arg.value) <= _MOST_ARGS
+    return texts(tuple(arg.value)) if is_short and all(map(_is_short, arg.value)) else arg
+
+
+def _is_short(text: str) -> bool:
+    return len(text) <= LONGEST_SHARED_TEXT
+
+
+def _is_shareable(name: str, args: Sequence[Part]) -> bool:
+    """Whether it is small, and the same in all flags: what is shared is kept after its rules are gone."""
+    is_small = len(args) <= _MOST_ARGS and size_of(args) <= _LARGEST
+    return is_small and name not in OWN_TO_FLAGS and all(arg.is_shared for arg in args)
 
 
 def _own(name: str, args: Sequence[Part], setting: Setting) -> Part:
     key = _key_read(args[0].value) if name == "var" and len(args) == 1 else None
-    return Part(_run_of(name, args, setting), size_of(args), key=key, test=test_of(name, args))
+    return Part(_run_of(name, args, setting), size_of(args), key=key, test=one_of_test(name, args))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2048)
 def _shared(name: str, args: tuple[Part, ...]) -> Part:
-    return _own(name, args, _NO_SETTING)
+    return _own(name, args, _NO_SETTING)._replace(is_shared=True)
 
 
 def _run_of(name: str, args: Sequence[Part], setting: Setting) -> Evaluate:

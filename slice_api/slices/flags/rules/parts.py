@@ -13,6 +13,9 @@ Evaluate = Callable[[Any, Budget], Any]
 Bucketing = Literal["v2", "v3"]
 """How `fractional` hashes: over UTF-8 text, or over deterministic CBOR."""
 
+LONGEST_SHARED_TEXT: Final = 100
+"""What is shared is kept after its rules are gone; longer texts are not."""
+
 VARIES: Final = object()
 """Stands for the value of a part that is not the same for all data."""
 
@@ -38,6 +41,8 @@ class Part(NamedTuple):
     """The field of the data that it reads, where that is all it does."""
     test: OneOf | None = None
     """What it tests, where that is all it does."""
+    is_shared: bool = False
+    """Whether other rules that have the same part are given this very one."""
 
     @property
     def is_constant(self) -> bool:
@@ -72,7 +77,8 @@ def constant(value: Any) -> Part:
 
     Lists are not: JavaScript takes two of them for different, whatever is in them.
     """
-    return _shared(value) if value.__class__ is str or value.__class__ is int else _value(value)
+    is_plain = value.__class__ is int or (value.__class__ is str and len(value) <= LONGEST_SHARED_TEXT)
+    return _shared(value) if is_plain else _value(value)
 
 
 def is_texts(value: Any) -> bool:
@@ -82,13 +88,13 @@ def is_texts(value: Any) -> bool:
 
 @lru_cache(maxsize=4096)
 def _shared(value: str | int) -> Part:
-    return _value(value)
+    return _value(value)._replace(is_shared=True)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2048)
 def texts(values: tuple[str, ...]) -> Part:
     """A list of texts, the same for all rules, for operators that only look into it."""
-    return _value(list(values))
+    return _value(list(values))._replace(is_shared=True)
 
 
 def _value(value: Any) -> Part:

@@ -16,7 +16,7 @@ _MAX_INDEX_DIGITS: Final = 15
 def build_var(args: Sequence[Part], _setting: Setting) -> Evaluate:
     """`{"var": [path, default]}`; the whole data for "" and null. A null that is there is no reason for the default."""
     if len(args) == 1 and args[0].value.__class__ is str:
-        return _read_text(args[0].value)
+        return _read_text(args[0].value) if args[0].is_shared else _read(_keys(args[0].value, [1 << 60]), None)
     path, default = argument(args, 0), argument(args, 1)
     default = default if len(args) > 1 else Part(default.run, value=None)
     if path.is_constant and default.is_constant:
