@@ -31,7 +31,8 @@ def up(terms: Terms = HOURLY) -> Record:
 
 def test_a_new_check_is_expected_nothing_of() -> None:
     assert shown(Record(), HOURLY, later(days=900)) == "new"
-    assert due_at(Record(), HOURLY) is deadline_of(Record(), HOURLY) is None
+    assert due_at(Record(), HOURLY) is None
+    assert deadline_of(Record(), HOURLY) is None
 
 
 def test_it_is_up_then_late_then_down() -> None:
