@@ -1,8 +1,9 @@
 """Periodic work: a slice's `jobs.py` marks functions with `@every`; one of many processes runs each.
 
 A job is `def job(tx)`, one transaction; a parameter annotated with the slice's settings is given them. Whoever takes
-its lease first runs it. The lease lies in storage, so a job that is due after a restart runs soon, others wait. What a
-job raises takes all it did back; it is logged, counted (`slice_jobs_total`), and tried again an interval later.
+its lease first runs it. The lease lies in storage, so a job that is due after a restart runs soon, others wait. One
+that returns True has more to do, and runs again at once. What a job raises takes all it did back; it is logged, counted
+(`slice_jobs_total`), and tried again an interval later.
 """
 
 import asyncio
@@ -70,9 +71,9 @@ def _run_if_due(tx: Tx, job: Job) -> tuple[bool, float]:
     lease = tx.get(LEASES, job.name)
     if lease is not None and lease.next_at > tx.now:
         return False, (lease.next_at - tx.now).total_seconds()
-    tx.put(LEASES, Lease(id=job.name, next_at=tx.now + timedelta(seconds=job.seconds)))
-    job.run(tx)
-    return True, job.seconds
+    seconds = 0 if job.run(tx) is True else job.seconds
+    tx.put(LEASES, Lease(id=job.name, next_at=tx.now + timedelta(seconds=seconds)))
+    return True, seconds
 
 
 class JobRunner:

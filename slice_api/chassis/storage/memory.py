@@ -56,6 +56,8 @@ def _places_before(part: Sequence[tuple[int, Any]], field: str, moment: datetime
 def _bounds(ranked: list[Ranked], order: str, where: Sequence[Condition]) -> tuple[int, int]:
     """From where to where in an order those lie that meet the conditions on its own field."""
     begin, end = 0, len(ranked)
+    if any(each.field == order and each.operator != "missing" for each in where):
+        begin = bisect_left(ranked, True, key=itemgetter(0))  # nothing but its being missing is said of what is missing
     for each in where:
         if each.field == order and each.operator in _FROM_BELOW:
             begin = max(begin, bisect_left(ranked, _valued(each.value), key=itemgetter(0, 1)))

@@ -4,8 +4,9 @@ Kept is little: whether it is new, up, down or paused, and when it was last hear
 a run takes too long, and that both have become an outage follows from the clock.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, Protocol
 
 from slice_api.slices.heartbeats.schedules import Schedule, due_after
 
@@ -17,23 +18,32 @@ Signal = Literal["success", "start", "fail", "log", "ignored"]
 _MOST_WINDOWS: Final = 1_000
 
 
-class Window(NamedTuple):
+class Window(Protocol):
     """Time in which nobody is alerted: it begins by a schedule, and lasts so many seconds."""
 
-    schedule: Schedule
-    duration_seconds: int
+    @property
+    def schedule(self) -> Schedule: ...
+    @property
+    def duration_seconds(self) -> int: ...
 
 
-class Terms(NamedTuple):
+class Terms(Protocol):
     """What is expected of a job."""
 
-    schedule: Schedule
-    grace_seconds: int
-    max_run_seconds: int | None = None
-    failures_before_alert: int = 1
-    is_manual_resume: bool = False
-    snoozed_until: datetime | None = None
-    maintenance: tuple[Window, ...] = ()
+    @property
+    def schedule(self) -> Schedule: ...
+    @property
+    def grace_seconds(self) -> int: ...
+    @property
+    def max_run_seconds(self) -> int | None: ...
+    @property
+    def failures_before_alert(self) -> int: ...
+    @property
+    def is_manual_resume(self) -> bool: ...
+    @property
+    def snoozed_until(self) -> datetime | None: ...
+    @property
+    def maintenance(self) -> Sequence[Window]: ...
 
 
 class Record(NamedTuple):
@@ -41,11 +51,15 @@ class Record(NamedTuple):
 
     status: Status = "new"
     last_ping_at: datetime | None = None
+    due_at: datetime | None = None
+    """When it is due next by its schedule alone; of what is up, unless the calendar has ended."""
     last_start_at: datetime | None = None
     last_start_rid: str | None = None
     last_duration_seconds: float | None = None
     failures: int = 0
     """How often it has failed since it last succeeded."""
+    is_untold: bool = False
+    """Whether it went down in a time in which nobody is alerted, so that this is to be told when that ends."""
 
     @property
     def is_running(self) -> bool:
@@ -68,20 +82,33 @@ class Flip(NamedTuple):
     reason: Reason | None = None
 
 
-def due_at(record: Record, terms: Terms) -> datetime | None:
-    """When the next ping is expected: none is of what is new, down or paused, nor once the calendar has ended."""
-    if record.status != "up" or record.last_ping_at is None:
+class Change(NamedTuple):
+    """What a record has become, how its state has changed by that, and what is to be told of it."""
+
+    record: Record
+    flip: Flip | None = None
+    told: Flip | None = None
+
+
+def expected_at(record: Record) -> datetime | None:
+    """When something is expected next: none is of what is new, down or paused, nor once the calendar has ended.
+
+    While it runs that is the start, since when its end is awaited.
+    """
+    if record.status != "up":
         return None
-    due = due_after(terms.schedule, record.last_ping_at)
     if record.last_start_at is None:
-        return due
-    return min(due, record.last_start_at) if due is not None else record.last_start_at
+        return record.due_at
+    return min(record.due_at, record.last_start_at) if record.due_at is not None else record.last_start_at
 
 
 def deadline_of(record: Record, terms: Terms) -> Deadline | None:
-    """When it goes down; later where the time falls into a snooze or maintenance."""
+    """When it goes down, or when it is told that it has; later where the time falls into a snooze or maintenance."""
+    if record.status == "down":
+        at = record.last_ping_at
+        return Deadline(_out_of_quiet(at, terms), "fail") if record.is_untold and at is not None else None
     found = [each for each in (_silence_ends(record, terms), _run_ends(record, terms)) if each is not None]
-    if record.status == "down" or not found:
+    if not found:
         return None
     first = min(found)
     return first._replace(at=_out_of_quiet(first.at, terms))
@@ -90,8 +117,8 @@ def deadline_of(record: Record, terms: Terms) -> Deadline | None:
 def _silence_ends(record: Record, terms: Terms) -> Deadline | None:
     if record.status != "up" or record.last_ping_at is None:
         return None
-    misses = max(1, terms.failures_before_alert - record.failures)
-    due = due_after(terms.schedule, record.last_ping_at, misses)
+    misses = terms.failures_before_alert - record.failures
+    due = record.due_at if misses <= 1 else due_after(terms.schedule, record.last_ping_at, misses)
     return Deadline(due + timedelta(seconds=terms.grace_seconds), "timeout") if due is not None else None
 
 
@@ -105,6 +132,8 @@ def _run_ends(record: Record, terms: Terms) -> Deadline | None:
 
 def _out_of_quiet(at: datetime, terms: Terms) -> datetime:
     """The moment, or the end of the quiet time that it falls into."""
+    if terms.snoozed_until is None and not terms.maintenance:
+        return at
     for _ in range(_MOST_WINDOWS):
         ends = [end for end in (terms.snoozed_until, *(_end_of(each, at) for each in terms.maintenance)) if end]
         later = max([at, *ends])
@@ -121,57 +150,96 @@ def _end_of(window: Window, at: datetime) -> datetime | None:
     return begins + length if begins is not None and begins <= at else None
 
 
+def is_quiet(terms: Terms, now: datetime) -> bool:
+    """Whether nobody is alerted now."""
+    return _out_of_quiet(now, terms) > now
+
+
 def shown(record: Record, terms: Terms, now: datetime) -> Shown:
     """What people see, whether or not anybody has noticed a deadline that has passed."""
     deadline = deadline_of(record, terms)
     if deadline is not None and now >= deadline.at:
         return "down"
-    due = due_at(record, terms)
-    return "grace" if due is not None and now >= due and not record.is_running else record.status
+    due = record.due_at if record.status == "up" and not record.is_running else None
+    return "grace" if due is not None and now >= due else record.status
 
 
-def overdue(record: Record, terms: Terms, now: datetime) -> tuple[Record, Flip] | None:
+def overdue(record: Record, terms: Terms, now: datetime) -> Change | None:
     """The check as one that is down, where its deadline has passed; the change bears the time of the deadline."""
     deadline = deadline_of(record, terms)
     if deadline is None or now < deadline.at:
         return None
-    return record._replace(status="down"), Flip(deadline.at, record.status, "down", deadline.reason)
+    flip = Flip(deadline.at, record.status, "down", deadline.reason)
+    if record.status == "down":
+        return Change(record._replace(is_untold=False), None, flip._replace(old="up"))
+    return Change(record._replace(status="down", due_at=None), flip, flip)
 
 
-def heard(record: Record, terms: Terms, signal: Signal, rid: str | None, now: datetime) -> tuple[Record, Flip | None]:
+def heard(record: Record, terms: Terms, signal: Signal, rid: str | None, now: datetime) -> Change:
     """The check after a signal, and how its state has changed by that."""
     if signal in ("log", "ignored") or (record.status == "paused" and terms.is_manual_resume):
-        return record, None
+        return Change(record)
     if signal == "start":
-        return record._replace(last_start_at=now, last_start_rid=rid), None
-    after = _ended(record, rid, now, is_failure=signal == "fail")._replace(last_ping_at=now)
-    if signal == "success":
-        return _flipped(after._replace(failures=0), "up", None, now)
-    failed = after._replace(failures=record.failures + 1)
-    is_tolerated = failed.failures < terms.failures_before_alert and record.status != "down"
-    return _flipped(failed, "up" if is_tolerated else "down", None if is_tolerated else "fail", now)
+        return Change(record._replace(last_start_at=now, last_start_rid=rid))
+    failures = record.failures + 1 if signal == "fail" else 0
+    is_tolerated = failures < terms.failures_before_alert and record.status != "down"
+    status: Status = "up" if signal == "success" or is_tolerated else "down"
+    after = _ended(record, rid, now, is_failure=signal == "fail")._replace(
+        status=status,
+        last_ping_at=now,
+        failures=failures,
+        due_at=_due_at(record, terms, now) if status == "up" else None,
+    )
+    flip = Flip(now, record.status, status, "fail" if status == "down" else None) if status != record.status else None
+    return _told(after, terms, flip, now)
 
 
-def _flipped(record: Record, status: Status, reason: Reason | None, now: datetime) -> tuple[Record, Flip | None]:
-    flip = Flip(now, record.status, status, reason) if record.status != status else None
-    return record._replace(status=status), flip
+def _told(after: Record, terms: Terms, flip: Flip | None, now: datetime) -> Change:
+    """A failure in a quiet time is told when that ends, if it still is one; what ends it unheard of is not told."""
+    if after.status != "down":
+        return Change(after._replace(is_untold=False), flip, None if after.is_untold else flip)
+    if flip is None and not after.is_untold:
+        return Change(after)
+    if is_quiet(terms, now):
+        return Change(after._replace(is_untold=True), flip)
+    return Change(after._replace(is_untold=False), flip, flip or Flip(now, "up", "down", "fail"))
+
+
+def _due_at(record: Record, terms: Terms, now: datetime) -> datetime | None:
+    """When it is due after a ping now: by a calendar just when it was, as long as that has not come."""
+    is_by_calendar = terms.schedule.every_seconds is None
+    if is_by_calendar and record.due_at is not None and now < record.due_at:
+        return record.due_at
+    return due_after(terms.schedule, now)
 
 
 def _ended(record: Record, rid: str | None, now: datetime, *, is_failure: bool) -> Record:
     """The end of a run: it has a duration where it is the end of the run that was last begun."""
-    closed = record._replace(last_start_at=None, last_start_rid=None, last_duration_seconds=None)
     if record.last_start_at is None:
-        return closed
+        return record if record.last_duration_seconds is None else record._replace(last_duration_seconds=None)
     if rid == record.last_start_rid:
-        return closed._replace(last_duration_seconds=(now - record.last_start_at).total_seconds())
-    return closed if is_failure or rid is None else record._replace(last_duration_seconds=None)
+        took = (now - record.last_start_at).total_seconds()
+        return record._replace(last_start_at=None, last_start_rid=None, last_duration_seconds=took)
+    if is_failure or rid is None:
+        return record._replace(last_start_at=None, last_start_rid=None, last_duration_seconds=None)
+    return record._replace(last_duration_seconds=None)
 
 
-def paused(record: Record, now: datetime) -> tuple[Record, Flip | None]:
+def rescheduled(record: Record, terms: Terms) -> Record:
+    """The check after its terms were changed."""
+    if record.status != "up" or record.last_ping_at is None:
+        return record
+    return record._replace(due_at=due_after(terms.schedule, record.last_ping_at))
+
+
+def paused(record: Record, now: datetime) -> Change:
     """The check, from which nothing is expected until it is resumed or heard of."""
-    return _flipped(record._replace(last_start_at=None, last_start_rid=None), "paused", None, now)
+    after = record._replace(status="paused", due_at=None, last_start_at=None, last_start_rid=None, is_untold=False)
+    flip = Flip(now, record.status, "paused") if record.status != "paused" else None
+    return Change(after, flip, flip)
 
 
-def resumed(record: Record, now: datetime) -> tuple[Record, Flip | None]:
+def resumed(record: Record, now: datetime) -> Change:
     """The check as one of which nothing was heard yet."""
-    return _flipped(Record(status=record.status, last_duration_seconds=record.last_duration_seconds), "new", None, now)
+    flip = Flip(now, record.status, "new")
+    return Change(Record(last_duration_seconds=record.last_duration_seconds), flip, flip)

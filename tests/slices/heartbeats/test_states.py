@@ -1,21 +1,27 @@
 """The state of a check, by what was heard of it and by the time."""
 
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
+from slice_api.slices.heartbeats import states
 from slice_api.slices.heartbeats.schedules import Schedule
-from slice_api.slices.heartbeats.states import (
-    Flip,
-    Record,
-    Terms,
-    Window,
-    deadline_of,
-    due_at,
-    heard,
-    overdue,
-    paused,
-    resumed,
-    shown,
-)
+from slice_api.slices.heartbeats.states import Flip, Record, Signal, deadline_of, expected_at, shown
+
+
+class Window(NamedTuple):
+    schedule: Schedule
+    duration_seconds: int
+
+
+class Terms(NamedTuple):
+    schedule: Schedule
+    grace_seconds: int
+    max_run_seconds: int | None = None
+    failures_before_alert: int = 1
+    is_manual_resume: bool = False
+    snoozed_until: datetime | None = None
+    maintenance: tuple[Window, ...] = ()
+
 
 NINE = datetime(2026, 1, 31, 9, tzinfo=UTC)
 HOURLY = Terms(Schedule(every_seconds=3600), grace_seconds=600)
@@ -25,13 +31,28 @@ def later(**amount: float) -> datetime:
     return NINE + timedelta(**amount)
 
 
+def heard(record: Record, terms: Terms, signal: Signal, rid: str | None, now: datetime) -> tuple[Record, Flip | None]:
+    change = states.heard(record, terms, signal, rid, now)
+    return change.record, change.flip
+
+
+def overdue(record: Record, terms: Terms, now: datetime) -> tuple[Record, Flip | None] | None:
+    change = states.overdue(record, terms, now)
+    return (change.record, change.flip) if change else None
+
+
+def paused(record: Record, now: datetime) -> tuple[Record, Flip | None]:
+    change = states.paused(record, now)
+    return change.record, change.flip
+
+
 def up(terms: Terms = HOURLY) -> Record:
     return heard(Record(), terms, "success", None, NINE)[0]
 
 
 def test_a_new_check_is_expected_nothing_of() -> None:
     assert shown(Record(), HOURLY, later(days=900)) == "new"
-    assert due_at(Record(), HOURLY) is None
+    assert expected_at(Record()) is None
     assert deadline_of(Record(), HOURLY) is None
 
 
@@ -103,7 +124,7 @@ def test_a_paused_check_wakes_by_a_ping_unless_by_hand_alone() -> None:
     assert heard(asleep, HOURLY, "success", None, later(minutes=2))[0].status == "up"
     by_hand = HOURLY._replace(is_manual_resume=True)
     assert heard(asleep, by_hand, "success", None, later(minutes=2)) == (asleep, None)
-    assert resumed(asleep, later(minutes=3))[0].status == "new"
+    assert states.resumed(asleep, later(minutes=3)).record.status == "new"
 
 
 def test_nobody_is_woken_while_it_is_snoozed() -> None:
@@ -120,3 +141,22 @@ def test_nor_in_maintenance_however_long_it_goes_on() -> None:
     deadline = deadline_of(up(terms), terms)
     assert deadline is not None
     assert deadline.at == later(hours=3)
+
+
+def test_a_failure_in_a_quiet_time_is_told_when_that_ends() -> None:
+    terms = HOURLY._replace(snoozed_until=later(hours=2))
+    failed = states.heard(up(terms), terms, "fail", None, later(minutes=5))
+    assert failed.flip == Flip(later(minutes=5), "up", "down", "fail")
+    assert failed.told is None
+    assert states.overdue(failed.record, terms, later(hours=1)) is None
+    told = states.overdue(failed.record, terms, later(hours=3))
+    assert told is not None
+    assert (told.flip, told.told) == (None, Flip(later(hours=2), "up", "down", "fail"))
+    assert states.overdue(told.record, terms, later(hours=4)) is None
+
+
+def test_a_failure_that_was_mended_before_anybody_heard_of_it_is_not_told() -> None:
+    terms = HOURLY._replace(snoozed_until=later(hours=2))
+    failed = states.heard(up(terms), terms, "fail", None, later(minutes=5))
+    mended = states.heard(failed.record, terms, "success", None, later(minutes=6))
+    assert (mended.flip, mended.told) == (Flip(later(minutes=6), "down", "up"), None)

@@ -1,0 +1,1 @@
+"""Pings: how they come in, and what is answered."""

@@ -1,0 +1,154 @@
+"""The pinging API, as Healthchecks has it: plain texts, and no key but the address."""
+
+from collections.abc import Awaitable
+from hmac import compare_digest
+from typing import Annotated, Any, Final, NamedTuple
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from slice_api.chassis import BaseUrl, ClientAddress, Database, Db, reads_stream
+from slice_api.slices.heartbeats.addresses import OwnSecrets
+from slice_api.slices.heartbeats.parameters import Options
+from slice_api.slices.heartbeats.pinging.handling import ping_slug
+from slice_api.slices.heartbeats.pinging.requests import (
+    CANONICAL,
+    NOT_FOUND,
+    Action,
+    RefusalError,
+    action_of,
+    agent_of,
+    asked_of,
+    body_of,
+    check_slug,
+    is_action,
+)
+from slice_api.slices.heartbeats.recording import MOST_BODY_BYTES, Arrival, take_ping
+from slice_api.slices.heartbeats.schemas import Secrets
+from slice_api.slices.heartbeats.settings import HeartbeatsSettings
+
+router = APIRouter()
+
+_MOST_BYTES: Final = 64 * 2**20
+"""What is read of a body, though most of it is let go of."""
+_CORS: Final = {"Access-Control-Allow-Origin": "*"}
+_HEADERS: Final = {
+    **_CORS,
+    "Ping-Body-Limit": str(MOST_BODY_BYTES),
+    "Cache-Control": "max-age=0, no-cache, no-store, must-revalidate, private",
+}
+_TEXT: Final = "text/plain; charset=utf-8"
+_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "It is noted", "content": {"text/plain": {"example": "OK"}}},
+    201: {"description": "It is noted, and its check was made", "content": {"text/plain": {"example": "Created"}}},
+    400: {"description": "A part of the URL is wrong", "content": {"text/plain": {"example": "invalid url format"}}},
+    404: {"description": "No such check", "content": {"text/plain": {"example": "not found"}}},
+    409: {"description": "Several checks have that slug", "content": {"text/plain": {"example": "ambiguous slug"}}},
+}
+
+
+class Incoming(NamedTuple):
+    """A ping's request, and what is needed to take note of it."""
+
+    request: Request
+    db: Database
+    options: HeartbeatsSettings
+    secrets: Secrets
+    client: str
+    base_url: str
+
+
+async def _incoming(
+    request: Request, db: Db, options: Options, secrets: OwnSecrets, client: ClientAddress, base_url: BaseUrl
+) -> Incoming:
+    return Incoming(request, db, options, secrets, client, base_url)
+
+
+Given = Annotated[Incoming, Depends(_incoming)]
+
+
+@router.get("/ping/{uuid}", response_class=Response, responses=_ANSWERS)
+@router.get("/ping/{uuid}/", response_class=Response, include_in_schema=False)
+async def ping(uuid: str, given: Given) -> Response:
+    """Tell that a job has succeeded."""
+    return await _answer(_note(given, uuid, ""))
+
+
+@router.post("/ping/{uuid}", response_class=Response, responses=_ANSWERS, max_body_size=_MOST_BYTES)
+@router.post("/ping/{uuid}/", response_class=Response, include_in_schema=False, max_body_size=_MOST_BYTES)
+@reads_stream
+async def ping_with_body(uuid: str, given: Given) -> Response:
+    """Tell that a job has succeeded, with its output: 10,000 bytes of it are kept."""
+    return await _answer(_note(given, uuid, ""))
+
+
+@router.get("/ping/{ping_key}/{slug}", response_class=Response, responses=_ANSWERS)
+async def ping_by_slug(ping_key: str, slug: str, given: Given) -> Response:
+    """Tell of a job by its slug, or by its id and `start`, `fail`, `log` or an exit status.
+
+    With `create=1` a check that is not there is made; `timeout`, `grace`, `schedule`, `tz` and `tags` say how.
+    """
+    return await _answer(_note_either(given, ping_key, slug))
+
+
+@router.post("/ping/{ping_key}/{slug}", response_class=Response, responses=_ANSWERS, max_body_size=_MOST_BYTES)
+@reads_stream
+async def ping_by_slug_with_body(ping_key: str, slug: str, given: Given) -> Response:
+    """Tell of a job by its slug, or by its id and an action, with its output: 10,000 bytes of it are kept."""
+    return await _answer(_note_either(given, ping_key, slug))
+
+
+@router.get("/ping/{ping_key}/{slug}/{action}", response_class=Response, responses=_ANSWERS)
+async def ping_action(ping_key: str, slug: str, action: str, given: Given) -> Response:
+    """Tell of a job by its slug that it has started or failed, something of it, or its exit status."""
+    return await _answer(_note_slug(given, ping_key, slug, action))
+
+
+@router.post("/ping/{ping_key}/{slug}/{action}", response_class=Response, responses=_ANSWERS, max_body_size=_MOST_BYTES)
+@reads_stream
+async def ping_action_with_body(ping_key: str, slug: str, action: str, given: Given) -> Response:
+    """Tell of a job by its slug that it has started or failed, something of it, or its exit status, with its output."""
+    return await _answer(_note_slug(given, ping_key, slug, action))
+
+
+async def _answer(noted: Awaitable[bool]) -> Response:
+    """The answer to a ping: whether its check was made for it, or why it is refused."""
+    try:
+        is_new = await noted
+    except RefusalError as refusal:
+        return Response(refusal.text, refusal.status, _CORS, _TEXT)
+    return Response(b"Created" if is_new else b"OK", 201 if is_new else 200, _HEADERS, _TEXT)
+
+
+async def _note_either(given: Incoming, name: str, step: str) -> bool:
+    """Note a ping whose path is an id and an action, or the ping key and a slug."""
+    if CANONICAL.fullmatch(name) and is_action(step):
+        return await _note(given, name, step)
+    return await _note_slug(given, name, step, "")
+
+
+async def _note(given: Incoming, check_id: str, step: str) -> bool:
+    if CANONICAL.fullmatch(check_id) is None:
+        raise RefusalError(404, NOT_FOUND)
+    action = action_of(step)
+    arrival = await _arrival(given, action, asked_of(given.request.scope["query_string"]).rid)
+    if not await given.db.transact(take_ping, check_id, arrival, given.options.keep_pings):
+        raise RefusalError(404, NOT_FOUND)
+    return False
+
+
+async def _note_slug(given: Incoming, ping_key: str, slug: str, step: str) -> bool:
+    check_slug(slug)
+    action = action_of(step)
+    if not compare_digest(ping_key.encode(), given.secrets.ping_key.encode()):
+        raise RefusalError(404, NOT_FOUND)
+    asked = asked_of(given.request.scope["query_string"], slug)
+    arrival = await _arrival(given, action, asked.rid)
+    return await given.db.transact(ping_slug, slug, asked.new, arrival, given.options.keep_pings)
+
+
+async def _arrival(given: Incoming, action: Action, rid: str | None) -> Arrival:
+    request = given.request
+    body = await body_of(request) if request.method == "POST" else b""
+    scheme = given.base_url.partition(":")[0]
+    kind, exit_status = action
+    return Arrival(kind, request.method, scheme, given.client, agent_of(request), rid, exit_status, body)
