@@ -30,9 +30,10 @@ def example_of(
     is_problem = str(schema.get("$ref", "")).endswith("/ProblemDetails")
     if is_problem and status is not None:
         return _problem_example(status)
+    told = schema.get("examples") or _resolved(schema, schemas).get("examples")
+    if told:
+        return told[0]
     schema = _resolved(schema, schemas)
-    if schema.get("examples"):
-        return schema["examples"][0]
     for known in ("example", "const", "default"):
         if schema.get(known) is not None:
             return schema[known]

@@ -25,6 +25,11 @@ PUBLIC: Mapping[str, frozenset[str]] = {
         {"GET /", "GET /app/{path}", "GET /docs", "GET /slices", "GET /assets/{digest}/{name}", "GET /favicon.ico"}
     ),
     "flags": frozenset({"GET /ofrep/v1/stream/{token}"}),  # the token is the key
+    "heartbeats": frozenset(  # who knows the address may ping
+        f"{method} {path}"
+        for method in ("GET", "POST")
+        for path in ("/ping/{uuid}", "/ping/{uuid}/", "/ping/{ping_key}/{slug}", "/ping/{ping_key}/{slug}/{action}")
+    ),
     "links": frozenset({"GET /{slug}", "POST /{slug}", "GET /{slug}+", "GET /{slug}/qr", "GET /robots.txt"}),
     "platform": frozenset(
         {

@@ -1,5 +1,6 @@
 """Making, finding, changing, pausing and deleting checks."""
 
+import re
 from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
@@ -12,6 +13,7 @@ from slice_api.slices.heartbeats.addresses import Site
 from slice_api.slices.heartbeats.recording import Noted, after_change, brought_up_to, tell, with_record
 from slice_api.slices.heartbeats.schedules import Schedule
 from slice_api.slices.heartbeats.schemas import (
+    EVERY_DAY,
     FlipRecord,
     Heartbeat,
     HeartbeatChange,
@@ -31,7 +33,7 @@ from slice_api.slices.heartbeats.shown import as_shown
 from slice_api.slices.heartbeats.slugs import free_slug
 
 _KINDS: Final = ("every_seconds", "cron", "on_calendar")
-_DEFAULT: Final = Schedule(every_seconds=86_400)
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,11}", re.ASCII)
 
 
 def create_heartbeat(tx: Tx, new: NewHeartbeat, caller: Principal, site: Site) -> Heartbeat:
@@ -106,7 +108,7 @@ def _patched(held: StoredHeartbeat, change: HeartbeatChange) -> StoredHeartbeat:
 def _schedule_after(held: Schedule, change: ScheduleChange | None) -> Schedule:
     """The schedule after a merge patch: a kind that is named takes the place of the one there is. Raises 422."""
     if change is None:
-        return _DEFAULT
+        return EVERY_DAY
     given = {name: getattr(change, name) for name in change.model_fields_set}
     fields = dict(held) | given
     if any(given.get(kind) is not None for kind in _KINDS):
@@ -184,11 +186,12 @@ def list_pings(tx: Tx, check_id: str, page: PageQuery) -> Page[Ping]:
     return store.pings_of(tx, tx.fetch(store.CHECKS, check_id).id, page)
 
 
-def read_body(tx: Tx, check_id: str, n: int) -> bytes:
+def read_body(tx: Tx, check_id: str, number: str) -> bytes:
     """What a ping carried; raises 404 where there is none."""
-    body = store.body_of(tx, tx.fetch(store.CHECKS, check_id).id, n)
+    check = tx.fetch(store.CHECKS, check_id)
+    body = store.body_of(tx, check.id, int(number)) if _NUMBER.fullmatch(number) else None
     if body is None:
-        raise not_found("body of ping", str(n))
+        raise not_found("body of ping", number)
     return body
 
 

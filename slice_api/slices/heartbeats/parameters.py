@@ -4,14 +4,15 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Path, Query
+from pydantic import ValidationError
 
-from slice_api.chassis import own_settings
-from slice_api.slices.heartbeats.schedules import Zone
-from slice_api.slices.heartbeats.schemas import HeartbeatFilter, Order, State
+from slice_api.chassis import Fault, all_invalid, own_settings
+from slice_api.slices.heartbeats.schedules import Schedule, Zone
+from slice_api.slices.heartbeats.schemas import EVERY_DAY, HeartbeatFilter, Order, State
 from slice_api.slices.heartbeats.settings import HeartbeatsSettings
 
 Options = Annotated[HeartbeatsSettings, Depends(own_settings)]
-Number = Annotated[int, Path(ge=1, le=2**53, description="The how manieth ping of the check it is.")]
+Number = Annotated[str, Path(description="The how manieth ping of the check it is.", examples=["42"])]
 Days = Annotated[int, Query(ge=1, le=400, description="How many days, today being the last.")]
 
 
@@ -19,6 +20,39 @@ async def _zone(
     timezone: Annotated[Zone, Query(description="The zone that days are of.", examples=["Europe/Vienna"])] = "UTC",
 ) -> ZoneInfo:
     return ZoneInfo(timezone)
+
+
+async def _schedule(
+    every_seconds: Annotated[
+        int | None, Query(description="So many seconds after it last ran, 60 to 31,536,000.", examples=[None])
+    ] = None,
+    cron: Annotated[
+        str | None, Query(description="A cron expression of five fields.", examples=["30 2 * * 1-5"])
+    ] = None,
+    on_calendar: Annotated[
+        str | None, Query(description="An OnCalendar expression of systemd.", examples=[None])
+    ] = None,
+    timezone: Annotated[
+        str | None,
+        Query(description="The zone of `cron` and `on_calendar`; UTC by default.", examples=["Europe/Vienna"]),
+    ] = None,
+) -> Schedule:
+    given = {"every_seconds": every_seconds, "cron": cron, "on_calendar": on_calendar, "timezone": timezone}
+    if not any(value is not None for value in given.values()):
+        return EVERY_DAY
+    try:
+        return Schedule.model_validate(given)
+    except ValidationError as error:
+        faults = [Fault(pointer=_pointer(each["loc"]), detail=_said(each["msg"])) for each in error.errors()]
+        raise all_invalid(faults) from error
+
+
+def _pointer(place: tuple[int | str, ...]) -> str:
+    return f"query/{place[0] if place else 'cron'}"
+
+
+def _said(message: str) -> str:
+    return message.removeprefix("Value error, ")
 
 
 async def _filter(
@@ -32,4 +66,5 @@ async def _filter(
 
 
 DayZone = Annotated[ZoneInfo, Depends(_zone)]
+Asked = Annotated[Schedule, Depends(_schedule)]
 Filter = Annotated[HeartbeatFilter, Depends(_filter)]

@@ -1,16 +1,15 @@
 """Checks over HTTP: under `/api/heartbeats` to keep them, at the root to ping them."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 
-from slice_api.chassis import Caller, Db, Now, Page, Paging, described
+from slice_api.chassis import Caller, Db, Now, Page, Paging, described, requires
 from slice_api.slices.heartbeats import handlers
 from slice_api.slices.heartbeats.addresses import Here, OwnSecrets, with_secrets
-from slice_api.slices.heartbeats.parameters import Days, DayZone, Filter, Number
+from slice_api.slices.heartbeats.parameters import Asked, Days, DayZone, Filter, Number
 from slice_api.slices.heartbeats.pinging.router import router as pinging
 from slice_api.slices.heartbeats.previews import preview
-from slice_api.slices.heartbeats.schedules import Schedule
 from slice_api.slices.heartbeats.schemas import (
     FlipRecord,
     Heartbeat,
@@ -53,15 +52,16 @@ async def count_heartbeats(db: Db) -> StateCounts:
 
 
 @router.get("/preview")
-async def preview_schedule(schedule: Annotated[Schedule, Query()], now: Now) -> Preview:
+async def preview_schedule(schedule: Asked, now: Now) -> Preview:
     """Tell what a schedule means: in words, and the next ten times at which a job is due.
 
-    Give one of `every_seconds`, `cron` and `on_calendar`.
+    Give one of `every_seconds`, `cron` and `on_calendar`; without any it is the schedule that a new check has.
     """
     return preview(schedule, now)
 
 
 @router.get("/ping_key")
+@requires("heartbeats:write")
 async def read_ping_key(secrets: OwnSecrets, here: Here) -> PingKey:
     """Read the key of ping URLs that name a check by its slug."""
     return PingKey(ping_key=secrets.ping_key, ping_url=f"{here.base_url}/ping/{secrets.ping_key}/{{slug}}")

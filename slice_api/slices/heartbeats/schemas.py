@@ -2,7 +2,7 @@
 
 from functools import cached_property
 from hashlib import sha1
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
@@ -22,8 +22,10 @@ Order = Literal[
     "name", "-name", "created_at", "-created_at", "last_ping_at", "-last_ping_at", "next_due_at", "-next_due_at",
 ]  # fmt: skip
 
-MOST_NAME: int = 100
-MOST_TAGS_TEXT: int = 500
+MOST_NAME: Final = 100
+MOST_TAGS_TEXT: Final = 500
+
+EVERY_DAY: Final = Schedule(every_seconds=86_400)
 
 _YEAR_SECONDS = Field(ge=LEAST_SECONDS, le=MOST_SECONDS, strict=True)
 
@@ -77,7 +79,7 @@ class HeartbeatFields(Schema):
     """Labels without spaces, to find it by and to choose it for badges and status pages."""
     description: Description = Field(default="", examples=["Dumps the database to the other site"])
     """What whoever is woken by it should know."""
-    schedule: Schedule = Field(default=Schedule(every_seconds=86_400), examples=[{"every_seconds": 86_400}])
+    schedule: Schedule = Field(default=EVERY_DAY, examples=[{"every_seconds": 86_400}])
     """When it is due; every day by default."""
     grace_seconds: Annotated[int, _YEAR_SECONDS] = Field(default=3_600, examples=[3600])
     """How much later than due it may be heard of; also how long a run may take where `max_run_seconds` is not given."""
@@ -85,7 +87,7 @@ class HeartbeatFields(Schema):
         default=None, examples=[1800]
     )
     """How long a run may take between its start and its end."""
-    failures_before_alert: Annotated[int, Field(ge=1, le=100, strict=True)] = 1
+    failures_before_alert: Annotated[int, Field(ge=1, le=100, strict=True)] = Field(default=1, examples=[1])
     """How many failures, or missed times, in a row make it go down."""
     methods: Methods = ""
     """`POST`: only pings by POST count, others are logged as ignored; empty: all do."""

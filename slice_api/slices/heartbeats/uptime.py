@@ -1,7 +1,7 @@
 """How much of the time a check was up, worked out from its changes of state."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -68,7 +68,8 @@ def uptime_of(tx: Tx, check_id: str, days: int, zone: ZoneInfo) -> Uptime:
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=zone)
+    # In UTC: what lies between two times of one zone is counted by its clocks, which are changed.
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
 def _stretches(tx: Tx, held: StoredHeartbeat, since: datetime) -> Iterator[_Stretch]:
@@ -102,7 +103,7 @@ def _day(day: date, zone: ZoneInfo, stretches: Sequence[_Stretch]) -> DayOfUptim
         up += seconds if each.status == "up" else 0
         down += seconds if each.status == "down" else 0
         outages += each.status == "down"
-    length = round(end.timestamp() - begin.timestamp())
+    length = round((end - begin).total_seconds())
     return DayOfUptime(
         date=day,
         up_seconds=up,

@@ -32,8 +32,7 @@ async def test_an_interval_counts_from_now(client: httpx.AsyncClient) -> None:
         ({"cron": "* * * * *", "timezone": "Vienna"}, "query/timezone", "no time zone"),
         ({"on_calendar": "soon"}, "query/on_calendar", "OnCalendar expression"),
         ({"every_seconds": 5}, "query/every_seconds", "60"),
-        ({}, "query", "one of"),
-        ({"every_seconds": 60, "cron": "* * * * *"}, "query", "one of"),
+        ({"every_seconds": 60, "cron": "* * * * *"}, "query/cron", "one of"),
     ],
 )
 async def test_a_wrong_schedule_is_refused_with_the_reason(
@@ -43,3 +42,7 @@ async def test_a_wrong_schedule_is_refused_with_the_reason(
     assert answer.status_code == 422, answer.text
     assert [each["pointer"] for each in answer.json()["errors"]] == [pointer]
     assert detail in answer.json()["errors"][0]["detail"]
+
+
+async def test_without_any_it_is_that_of_a_new_check(client: httpx.AsyncClient) -> None:
+    assert (await client.get(PREVIEW)).json()["in_words"] == "Every day"
