@@ -60,7 +60,7 @@ def take_ping(tx: Tx, check_id: str, arrival: Arrival, keep: int) -> bool:
     noted: list[Noted] = []
 
     def change(held: StoredHeartbeat) -> StoredHeartbeat:
-        noted[:] = [_hear(held, arrival, tx.now)]
+        noted[:] = [hear(held, arrival, tx.now)]
         return noted[0].check
 
     if tx.update(store.CHECKS, check_id, change, is_silent=True) is None:
@@ -112,7 +112,8 @@ def after_change(check: StoredHeartbeat, change: Change) -> Noted:
     return Noted(with_record(check, change.record), flips, told)
 
 
-def _hear(held: StoredHeartbeat, arrival: Arrival, now: datetime) -> Noted:
+def hear(held: StoredHeartbeat, arrival: Arrival, now: datetime) -> Noted:
+    """The check after a ping, and after all that its deadlines had brought about before."""
     check, flips, told, _ = brought_up_to(held, now)
     kind = _kind_of(check, arrival)
     change = states.heard(check.record, check, kind, arrival.rid, now)

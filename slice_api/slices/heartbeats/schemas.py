@@ -166,6 +166,7 @@ class StoredHeartbeat(HeartbeatFields):
     last_duration_seconds: float | None = None
     failures: int = 0
     is_untold: bool = False
+    is_run_missed: bool = False
     alert_at: Time | None = None
     """When its deadline passes."""
     open_runs: dict[str, Time] = Field(default={})
@@ -193,6 +194,7 @@ class StoredHeartbeat(HeartbeatFields):
             self.last_duration_seconds,
             self.failures,
             self.is_untold,
+            self.is_run_missed,
         )
 
 

@@ -60,6 +60,8 @@ class Record(NamedTuple):
     """How often it has failed since it last succeeded."""
     is_untold: bool = False
     """Whether it went down in a time in which nobody is alerted, so that this is to be told when that ends."""
+    is_run_missed: bool = False
+    """Whether the run that goes on has taken too long already, and so was told of."""
 
     @property
     def is_running(self) -> bool:
@@ -123,7 +125,7 @@ def _silence_ends(record: Record, terms: Terms) -> Deadline | None:
 
 
 def _run_ends(record: Record, terms: Terms) -> Deadline | None:
-    if record.last_start_at is None:
+    if record.last_start_at is None or record.is_run_missed:
         return None
     if terms.max_run_seconds is not None:
         return Deadline(record.last_start_at + timedelta(seconds=terms.max_run_seconds), "run-time")
@@ -172,7 +174,8 @@ def overdue(record: Record, terms: Terms, now: datetime) -> Change | None:
     flip = Flip(deadline.at, record.status, "down", deadline.reason)
     if record.status == "down":
         return Change(record._replace(is_untold=False), None, flip._replace(old="up"))
-    return Change(record._replace(status="down", due_at=None), flip, flip)
+    is_run_missed = record.is_run_missed or deadline.reason != "timeout"
+    return Change(record._replace(status="down", due_at=None, is_run_missed=is_run_missed), flip, flip)
 
 
 def heard(record: Record, terms: Terms, signal: Signal, rid: str | None, now: datetime) -> Change:
@@ -180,11 +183,11 @@ def heard(record: Record, terms: Terms, signal: Signal, rid: str | None, now: da
     if signal in ("log", "ignored") or (record.status == "paused" and terms.is_manual_resume):
         return Change(record)
     if signal == "start":
-        return Change(record._replace(last_start_at=now, last_start_rid=rid))
+        return Change(record._replace(last_start_at=now, last_start_rid=rid, is_run_missed=False))
     failures = record.failures + 1 if signal == "fail" else 0
     is_tolerated = failures < terms.failures_before_alert and record.status != "down"
     status: Status = "up" if signal == "success" or is_tolerated else "down"
-    after = _ended(record, rid, now, is_failure=signal == "fail")._replace(
+    after = _ended(record, terms, rid, now, is_failure=signal == "fail")._replace(
         status=status,
         last_ping_at=now,
         failures=failures,
@@ -213,16 +216,25 @@ def _due_at(record: Record, terms: Terms, now: datetime) -> datetime | None:
     return due_after(terms.schedule, now)
 
 
-def _ended(record: Record, rid: str | None, now: datetime, *, is_failure: bool) -> Record:
-    """The end of a run: it has a duration where it is the end of the run that was last begun."""
+def _ended(record: Record, terms: Terms, rid: str | None, now: datetime, *, is_failure: bool) -> Record:
+    """The end of a run: it has a duration where it is the end of the run that was last begun.
+
+    A success of another run leaves that one open; should that have taken too long by then, it is not held against it.
+    """
     if record.last_start_at is None:
         return record if record.last_duration_seconds is None else record._replace(last_duration_seconds=None)
-    if rid == record.last_start_rid:
-        took = (now - record.last_start_at).total_seconds()
-        return record._replace(last_start_at=None, last_start_rid=None, last_duration_seconds=took)
-    if is_failure or rid is None:
-        return record._replace(last_start_at=None, last_start_rid=None, last_duration_seconds=None)
-    return record._replace(last_duration_seconds=None)
+    is_it = rid == record.last_start_rid
+    took = (now - record.last_start_at).total_seconds() if is_it else None
+    if is_it or is_failure or rid is None:
+        return _closed(record)._replace(last_duration_seconds=took)
+    limit = _run_ends(record, terms)
+    is_missed = limit is None or limit.at <= now
+    return record._replace(last_duration_seconds=None, is_run_missed=is_missed)
+
+
+def _closed(record: Record) -> Record:
+    """The check without its run."""
+    return record._replace(last_start_at=None, last_start_rid=None, is_run_missed=False)
 
 
 def rescheduled(record: Record, terms: Terms) -> Record:
@@ -234,7 +246,7 @@ def rescheduled(record: Record, terms: Terms) -> Record:
 
 def paused(record: Record, now: datetime) -> Change:
     """The check, from which nothing is expected until it is resumed or heard of."""
-    after = record._replace(status="paused", due_at=None, last_start_at=None, last_start_rid=None, is_untold=False)
+    after = _closed(record)._replace(status="paused", due_at=None, is_untold=False)
     flip = Flip(now, record.status, "paused") if record.status != "paused" else None
     return Change(after, flip, flip)
 

@@ -41,6 +41,14 @@ def test_a_cron_job_at_an_hour_that_comes_twice_runs_once() -> None:
     assert told(schedule, "2026-10-24T12:00:00+02:00", 2) == ["25 00:30", "26 01:30"]
 
 
+def test_a_calendar_too_knows_that_clocks_are_changed() -> None:
+    schedule = Schedule(on_calendar="*-*-* 02:30", timezone="Europe/Vienna")
+    assert told(schedule, "2026-03-27T12:00:00+01:00", 3) == ["28 01:30", "30 00:30", "31 00:30"]
+    assert told(schedule, "2026-10-24T12:00:00+02:00", 3) == ["25 00:30", "26 01:30", "27 01:30"]
+    hourly = Schedule(on_calendar="hourly", timezone="Europe/Riga")
+    assert told(hourly, "2023-10-29T01:30:00+03:00", 3) == ["28 23:00", "29 00:00", "29 02:00"]
+
+
 def test_a_calendar_may_end() -> None:
     schedule = Schedule(on_calendar="2026-02-01 08:00", timezone="UTC")
     assert due_after(schedule, at("2026-01-31T09:00:00+00:00")) == at("2026-02-01T08:00:00+00:00")
