@@ -1,5 +1,6 @@
 """How much of the time a check was up, worked out from its changes of state."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
@@ -96,7 +97,9 @@ def _last_reason(tx: Tx, check: StoredHeartbeat) -> Reason | None:
 def _day(day: date, zone: ZoneInfo, stretches: Sequence[_Stretch]) -> DayOfUptime:
     begin, end = _midnight(day, zone), _midnight(day + timedelta(days=1), zone)
     up = down = outages = 0
-    for each in stretches:
+    first = bisect_right(stretches, begin, key=lambda each: each.end)
+    last = bisect_left(stretches, end, key=lambda each: each.begin)
+    for each in stretches[first:last]:
         seconds = round((min(end, each.end) - max(begin, each.begin)).total_seconds())
         if seconds <= 0:
             continue
