@@ -21,12 +21,16 @@ from slice_api.slices.heartbeats.schemas import (
     Snooze,
     StateCounts,
 )
+from slice_api.slices.heartbeats.status_pages.router import root_router as status
+from slice_api.slices.heartbeats.status_pages.router import router as status_pages
 from slice_api.slices.heartbeats.store import counts
 from slice_api.slices.heartbeats.uptime import Uptime, uptime_of
 
 router = APIRouter()
+router.include_router(status_pages)
 root_router = APIRouter(lifespan=with_secrets)
 root_router.include_router(pinging)
+root_router.include_router(status)
 
 BODY: dict[int | str, dict[str, Any]] = {
     200: {"description": "The first 10,000 bytes of what it carried", "content": {"text/plain": {}}}

@@ -384,6 +384,29 @@ class HeartbeatDeleted(Event):
     heartbeat: Brief
 
 
+class StatusPageCreated(Event):
+    """A status page was made."""
+
+    topic = "heartbeats.page_created"
+    name: str
+
+
+class StatusPageUpdated(Event):
+    """The settings of a status page were changed."""
+
+    topic = "heartbeats.page_updated"
+    name: str
+    changed: list[str]
+    """The fields."""
+
+
+class StatusPageDeleted(Event):
+    """A status page was deleted."""
+
+    topic = "heartbeats.page_deleted"
+    name: str
+
+
 def brief_of(check: StoredHeartbeat) -> Brief:
     return Brief(id=check.id, name=check.name, slug=check.slug, tags=check.tags)
 

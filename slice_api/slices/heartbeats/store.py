@@ -1,6 +1,7 @@
 """Checks by id, the pings of each with their bodies, and each one's changes of state."""
 
 from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -32,6 +33,7 @@ from slice_api.slices.heartbeats.schemas import (
     StateCounts,
     StoredHeartbeat,
 )
+from slice_api.slices.heartbeats.status_pages.schemas import StoredStatusPage
 
 CHECKS = Collection(
     "heartbeats",
@@ -47,6 +49,7 @@ BODIES = Collection("heartbeats_bodies", PingBody, key="key")
 FLIPS = Log("heartbeats_flips", FlipRecord, time="at")
 """One partition for each check."""
 SECRETS = Collection("heartbeats_secrets", Secrets)
+STATUS_PAGES = Collection("heartbeats_pages", StoredStatusPage, key="name", indexes=("is_listed",), noun="status page")
 
 _PRUNE_EVERY: Final = 100
 _STATES: Final[tuple[State, ...]] = ("new", "up", "grace", "down", "paused", "running")
@@ -74,9 +77,10 @@ def filtered(tx: Tx, wanted: HeartbeatFilter, page: PageQuery) -> Page[StoredHea
     return tx.page(CHECKS, page, order=wanted.order.replace("next_due_at", "due_at"), where=where)
 
 
-def counts(tx: Tx) -> StateCounts:
-    """How many checks are in each state."""
-    found = {state: tx.count(CHECKS, *in_state(state, tx.now)) for state in _STATES}
+def counts(tx: Tx, tags: Sequence[str] = ()) -> StateCounts:
+    """How many checks are in each state, of those that have all the tags."""
+    chosen = [has("tags", tag) for tag in tags]
+    found = {state: tx.count(CHECKS, *chosen, *in_state(state, tx.now)) for state in _STATES}
     return StateCounts(**found, total=sum(found.values()))
 
 

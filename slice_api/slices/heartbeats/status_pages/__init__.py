@@ -1,0 +1,1 @@
+"""Status pages: what people outside may know of some of the checks."""
