@@ -100,6 +100,19 @@ def test_the_flag_commands_work(tmp_path: Path) -> None:
     assert '"unchanged":1' in said
 
 
+@needs("heartbeats")
+def test_the_heartbeat_commands_work(tmp_path: Path) -> None:
+    with serving() as server:
+        said = _run("heartbeats", server.url, tmp_path)
+    assert "02:30 CE" in said
+    assert said.count("OK") >= 2
+    assert "42 tables" in said
+    assert '"name":"cleanup"' in said
+    assert '"snoozed_until":"2099-01-31T06:00:00Z"' in said
+    assert '"failures_before_alert":3' in said
+    assert '"title":"Production"' in said
+
+
 @needs("keys")
 @needs("links")
 def test_the_key_commands_work(tmp_path: Path) -> None:
@@ -145,7 +158,7 @@ def test_the_commands_of_an_operator_work(tmp_path: Path) -> None:
 
 def test_every_block_of_commands_is_known_to_a_test() -> None:
     """A new one is run by a test of its own, or has nothing but commands of make that are there."""
-    run = {"links", "flags", "keys", "storage", "deploy", "operate"}
+    run = {"links", "flags", "heartbeats", "keys", "storage", "deploy", "operate"}
     assert {name for kind, name in BLOCKS if kind == "test"} == run
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for block in re.findall(r"(?<!-->)\n```sh\n(.*?)```", README, re.DOTALL):
