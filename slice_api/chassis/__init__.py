@@ -20,6 +20,7 @@ from slice_api.chassis.dependencies import (
     Paging,
     ReservedSegments,
     Service,
+    caller_by_key,
     caller_of,
     own_settings,
 )
@@ -29,7 +30,7 @@ from slice_api.chassis.ids import new_id, random_text
 from slice_api.chassis.jobs import every
 from slice_api.chassis.mirrors import Mirror
 from slice_api.chassis.notices import NOTICE_CSP, notice_page
-from slice_api.chassis.policies import public, reads_stream, requires
+from slice_api.chassis.policies import any_origin, public, reads_stream, requires
 from slice_api.chassis.problems import (
     Fault,
     Problem,
@@ -113,9 +114,11 @@ __all__ = [
     "address_group",
     "after",
     "all_invalid",
+    "any_origin",
     "at_least",
     "at_most",
     "before",
+    "caller_by_key",
     "caller_of",
     "conflict",
     "described",

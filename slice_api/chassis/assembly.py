@@ -27,7 +27,7 @@ from slice_api.chassis.metrics import Metrics
 from slice_api.chassis.mirrors import Mirrors
 from slice_api.chassis.outbox import PARKED, POSITIONS, Outbox, trim_events
 from slice_api.chassis.plans import prepared
-from slice_api.chassis.policies import Target, is_reading_stream, scope_of
+from slice_api.chassis.policies import Target, any_origin_sends, is_reading_stream, scope_of
 from slice_api.chassis.rate_limits import RateLimiter
 from slice_api.chassis.report import Cards
 from slice_api.chassis.sessions import SESSIONS
@@ -189,6 +189,7 @@ def _file_routes(app: FastAPI, chassis: Chassis, each: Slice, included: Any, *, 
         path = context.path_format or context.path or ""
         route_app = prepared(context, app.dependency_overrides)
         for method in context.methods or ():
+            is_own = not is_root or path == "/api"
             target = Target(
                 app=route_app,
                 route=context.original_route,
@@ -197,7 +198,7 @@ def _file_routes(app: FastAPI, chassis: Chassis, each: Slice, included: Any, *, 
                 method=method,
                 path=path,
                 scope=scope_of(context.endpoint, each.name, method, each.settings, is_root=is_root),
-                is_json=is_api_route and _answers_json(context) and path.startswith("/api"),
+                is_json=is_api_route and _answers_json(context) and is_own,
                 takes_json=is_api_route and _reads_json(context),
                 takes_stream=is_reading_stream(context.endpoint),
                 # What a route says of itself alone is more telling than what a setting says of them all.
@@ -205,6 +206,7 @@ def _file_routes(app: FastAPI, chassis: Chassis, each: Slice, included: Any, *, 
                     each for each in (limit, own_limit, chassis.settings.max_body_bytes) if each is not None
                 ),
                 rate=rate,
+                any_origin_sends=any_origin_sends(context.endpoint),
                 has_secret_path=not _SECRET_PARAMETERS.isdisjoint(context.param_convertors),
             )
             chassis.table.add(target, context.path_regex, context.param_convertors)

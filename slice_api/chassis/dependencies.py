@@ -6,13 +6,15 @@ from typing import Annotated, Any
 from fastapi import Depends, Query, Request
 
 from slice_api.chassis.assembly import Chassis
+from slice_api.chassis.authentication import caller_of_key
 from slice_api.chassis.batches import Batches
 from slice_api.chassis.caches import Caches
 from slice_api.chassis.exchange import Principal, exchange_of
 from slice_api.chassis.logs import Logger as _Logger
 from slice_api.chassis.mirrors import Mirrors as _Mirrors
-from slice_api.chassis.problems import unauthenticated
+from slice_api.chassis.problems import Problem, unauthenticated
 from slice_api.chassis.storage.database import Database
+from slice_api.chassis.storage.faults import StorageAway
 from slice_api.chassis.storage.pages import PageQuery
 from slice_api.chassis.storage.tx import Tx
 from slice_api.chassis.streams import Feed as _Feed
@@ -93,6 +95,22 @@ async def _reserved(request: Request) -> frozenset[str]:
 def caller_of(request: Request) -> Principal | None:
     """Who asks, on a route that a setting may open to everybody; None for everybody."""
     return exchange_of(request.scope).caller
+
+
+async def caller_by_key(request: Request, key: str) -> Principal | None:
+    """Whose key this is, for a protocol that carries keys in a way of its own; None where it is nobody's.
+
+    What the request does from then on is done by them.
+    """
+    exchange = exchange_of(request.scope)
+    try:
+        exchange.caller = await caller_of_key(exchange, key)
+    except StorageAway:
+        raise
+    except Problem:
+        return None
+    exchange.origin.by = exchange.caller.key_id
+    return exchange.caller
 
 
 async def own_settings(request: Request) -> Any:

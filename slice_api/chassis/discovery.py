@@ -29,6 +29,8 @@ from slice_api.settings import SliceSettings, prefix_of, setting_faults
 ENTRY_POINTS = "slice_api.slices"
 OWN_SEGMENTS = frozenset({"api"})
 
+_VERSION = re.compile(r"/api/v\d+/.+")
+"""The APIs of other services are often told apart by versions, and a slice may speak as one of them."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _OPTIONAL = ("schemas", "store", "handlers", "router", "settings", "jobs", "events", "health", "search", "auth")
 
@@ -325,9 +327,15 @@ def _template(path: str) -> str:
     return re.sub(r"\{[^}]*\}", "{}", path)
 
 
+def _is_version(path: str, names: Container[str]) -> bool:
+    """Whether a path is of the API of another service, in a version of that: `/api/v3/…` is of no slice's own API."""
+    return _VERSION.fullmatch(path) is not None and path.split("/")[2] not in names
+
+
 def _check_together(slices: Sequence[Slice]) -> Iterable[Fault]:
     """What no slice can see alone: names and paths that two of them claim."""
     owners: dict[str, str] = {}
+    names = {each.name for each in slices}
     for each in slices:
         for path in dict.fromkeys(map(_template, each.root_paths)):
             segment = path.split("/")[1]
@@ -340,7 +348,7 @@ def _check_together(slices: Sequence[Slice]) -> Iterable[Fault]:
                 )
             elif owner != each.name:
                 yield Fault(each.name, f"the root path {path} is taken by {owner}")
-            if segment in OWN_SEGMENTS and path != "/api":
+            if segment in OWN_SEGMENTS and path != "/api" and not _is_version(path, names):
                 yield Fault(
                     each.name, f"the root path {path} lies under /api, where each slice has its own folder name"
                 )

@@ -18,7 +18,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
-from slice_api.chassis.exchange import exchange_of
+from slice_api.chassis.cors import any_origin_headers, without_origin
+from slice_api.chassis.exchange import Exchange, exchange_of
 from slice_api.chassis.gate import admit
 from slice_api.chassis.policies import Target
 from slice_api.chassis.problems import method_not_allowed, nothing_here
@@ -143,17 +144,27 @@ class RouteTable(BaseRoute):
         target, path_params, others = self._find(_own_path(scope), method) if _is_clean(scope) else (None, {}, [])
         if target is not None:
             exchange.target = target
+            self._let_in(exchange, target, scope)
             scope.update(path_params=path_params, endpoint=target.endpoint, route=target.route)
             await admit(target, exchange, scope, receive, send)
             return
         if not others:
             raise nothing_here(scope["path"])
-        # Only for the log, which must not show a path that carries a secret.
+        # For the log, which must not show a path that carries a secret, and for pages of other sites.
         exchange.target = next(iter(others[0].targets.values()))
+        self._let_in(exchange, exchange.target, scope)
         allow = ", ".join(sorted({name for place in others for name in place.allow}))
         if method != "OPTIONS":
             raise method_not_allowed(method, allow)
         await Response(status_code=204, headers={"Allow": allow})(scope, receive, send)
+
+    def _let_in(self, exchange: Exchange, target: Target, scope: Scope) -> None:
+        """Let the pages of every site read the answer, whatever it will be, where the route says so."""
+        if target.any_origin_sends is None:
+            return
+        offered = {method for place, _ in self._fitting(_own_path(scope)) for method in place.targets}
+        headers = any_origin_headers(offered, target.any_origin_sends)
+        exchange.headers[:] = [*without_origin(exchange.headers), *headers]
 
     def url_path_for(self, name: str, /, **path_params: Any) -> Any:
         raise NoMatchFound(name, path_params)

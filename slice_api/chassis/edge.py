@@ -22,7 +22,7 @@ from slice_api.chassis.addresses import (
 )
 from slice_api.chassis.assembly import Chassis
 from slice_api.chassis.conditional import answer_version, body_tag, is_unchanged
-from slice_api.chassis.cors import cors_headers, is_preflight, preflight_headers
+from slice_api.chassis.cors import cors_headers, is_let_in, is_preflight, preflight_headers
 from slice_api.chassis.exchange import SCOPE_KEY, Exchange
 from slice_api.chassis.headers import HeaderMap, Headers, by_name, header
 from slice_api.chassis.logs import REQUEST_ID
@@ -204,7 +204,7 @@ class Edge:
         origin = header(exchange.given, b"origin")
         if origin is not None and settings.cors_origins:
             exchange.headers += cors_headers(origin, settings.cors_origins)
-            if is_preflight(scope["method"], exchange.given):
+            if is_preflight(scope["method"], exchange.given) and is_let_in(exchange.headers):
                 await answer.send({"type": "http.response.start", "status": 204, "headers": preflight_headers()})
                 await answer.send({"type": "http.response.body"})
                 return

@@ -45,10 +45,10 @@ async def admit(target: Target, exchange: Exchange, scope: Scope, receive: Recei
         body = await read_body(receive)
         check_json(body)
         receive = replayed(body, receive)
-    _note_conditions(exchange, scope, headers)
+    _note_conditions(target, exchange, scope, headers)
     if exchange.chassis.closing.is_set() and scope["method"] not in ("GET", "HEAD"):
         raise unavailable("The service is shutting down.")
-    may_be_repeated = scope["method"] == "POST" and target.path.startswith("/api") and not target.takes_stream
+    may_be_repeated = scope["method"] == "POST" and target.is_api and not target.takes_stream
     if may_be_repeated and b"idempotency-key" in headers:
         await run_once(headers[b"idempotency-key"].decode("latin-1"), target, exchange, scope, receive, send)
         return
@@ -126,13 +126,13 @@ def _check_content_type(target: Target, headers: HeaderMap) -> None:
         raise unsupported_media_type(given, taken=", ".join(taken), is_patch=is_patch)
 
 
-def _note_conditions(exchange: Exchange, scope: Scope, headers: HeaderMap) -> None:
+def _note_conditions(target: Target, exchange: Exchange, scope: Scope, headers: HeaderMap) -> None:
     """Tell the transactions of this request which object the path names, and which versions of it are expected."""
     origin = exchange.origin
     origin.keys = tuple(str(value) for value in scope["path_params"].values())
     if scope["method"] in ("PUT", "PATCH", "DELETE") and b"if-match" in headers:
         origin.expected = expected_versions(header(headers, b"if-match") or "")
-    if b"%00" in scope["query_string"] and scope["path"].startswith("/api"):
+    if b"%00" in scope["query_string"] and target.is_api:
         _refuse_nul(scope["query_string"].decode("latin-1"))
 
 

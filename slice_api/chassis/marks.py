@@ -70,7 +70,7 @@ class Operation(NamedTuple):
     def is_list(self) -> bool:
         """Whether it gives a page of objects."""
         fields = getattr(getattr(self.target.route, "response_model", None), "model_fields", {})
-        return self.target.path.startswith("/api/") and self.target.method == "GET" and {"items", "next"} <= set(fields)
+        return self.target.is_api and self.target.method == "GET" and {"items", "next"} <= set(fields)
 
     def _answers(self, status: str) -> Mapping[str, Any]:
         found: Mapping[str, Any] = (self.described or {}).get("responses", {}).get(status, {}).get("content", {})
@@ -116,7 +116,7 @@ def _miss(operation: Operation, what: str, cure: str) -> Miss:
 def without_summary(operation: Operation) -> Iterator[Miss]:
     """A route must say what it does; one of the API must do so in the OpenAPI document."""
     told, endpoint = operation.described, operation.target.endpoint
-    if told is None and operation.target.path.startswith("/api/"):
+    if told is None and operation.target.is_api:
         yield _miss(operation, "is not in the OpenAPI document", "take include_in_schema=False away")
         return
     is_named_only = (told or {}).get("summary", "").lower() in ("", endpoint.__name__.replace("_", " "))
@@ -168,7 +168,7 @@ def without_errors(operation: Operation) -> Iterator[Miss]:
     declared = {str(each) for each in getattr(target.route, "responses", {})}
     for status, answer in responses.items():
         is_error = status.startswith(("4", "5")) and (target.path, status) != _REPORTS_HEALTH
-        is_foreign = not target.path.startswith("/api") and status in declared
+        is_foreign = not target.is_api and status in declared
         if (
             is_error
             and not is_foreign

@@ -44,7 +44,7 @@ def _statuses(target: Target) -> list[int]:
         403: not target.is_public,
         404: has_parameters,
         406: target.is_json,
-        409: target.method == "POST" and target.path.startswith("/api"),
+        409: target.method == "POST" and target.is_api,
         412: target.method in ("PUT", "PATCH", "DELETE"),
         429: target.rate is not None,
         400: True,
@@ -71,7 +71,7 @@ def _improve_operation(operation: dict[str, Any], target: Target, schemas: Mappi
     if not target.is_public:
         operation["security"] = [{"bearer": []}, {"header": []}, {"session": []}]
         operation["x-required-scope"] = target.scope
-    if target.path.startswith("/api") and not target.is_public:
+    if target.is_api and not target.is_public:
         parameters = operation.setdefault("parameters", [])
         if target.method == "POST":
             parameters.append({**_IDEMPOTENCY, **(_NOT_NEEDED if target.takes_stream else {})})

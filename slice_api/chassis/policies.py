@@ -14,6 +14,7 @@ ANY_KEY = ""
 _MARK = "__slice_scope__"
 _UNLESS_MARK = "__slice_scope_unless__"
 _STREAM_MARK = "__slice_reads_stream__"
+_ORIGIN_MARK = "__slice_any_origin__"
 
 
 def public(endpoint: F) -> F:
@@ -49,6 +50,25 @@ def reads_stream(endpoint: F) -> F:
 def is_reading_stream(endpoint: Any) -> bool:
     """Whether the route reads its body while that comes in."""
     return bool(getattr(endpoint, _STREAM_MARK, False))
+
+
+def any_origin(*headers: str) -> Callable[[F], F]:
+    """Mark a route whose answers the pages of every site may read, whatever SLICE_CORS_ORIGINS says.
+
+    For protocols that say so of themselves. `headers` are what such pages may send along; no cookie opens the route.
+    """
+
+    def mark(endpoint: F) -> F:
+        setattr(endpoint, _ORIGIN_MARK, headers)
+        return endpoint
+
+    return mark
+
+
+def any_origin_sends(endpoint: Any) -> tuple[str, ...] | None:
+    """The headers that pages of every site may send to the route; None where they may not read its answers."""
+    sends: tuple[str, ...] | None = getattr(endpoint, _ORIGIN_MARK, None)
+    return sends
 
 
 def scope_of(endpoint: Any, slice_name: str, method: str, settings: SliceSettings, *, is_root: bool) -> str | None:
@@ -91,6 +111,14 @@ class Target:
     has_secret_path: bool
     """Whether the path carries a secret (a token, a ping key), so that only its template is logged."""
 
+    any_origin_sends: tuple[str, ...] | None
+    """What pages of every site may send along, which may read the answers; None where they may not."""
+
     @property
     def is_public(self) -> bool:
         return self.scope is None
+
+    @property
+    def is_api(self) -> bool:
+        """Whether it lies under the slice's own `/api/<name>`; what it has elsewhere may be a protocol of others."""
+        return self.path == "/api" or f"{self.path}/".startswith(f"/api/{self.slice_name}/")

@@ -65,7 +65,7 @@ class Route:
 
     @property
     def is_api(self) -> bool:
-        return self.path.startswith("/api/")
+        return self.target.is_api and self.path != "/api"
 
     @property
     def is_documented(self) -> bool:
