@@ -35,7 +35,7 @@ def any_origin_headers(methods: Container[str], sends: Sequence[str]) -> list[tu
     offered = ", ".join([*(each for each in _OFFERED if each in methods), "OPTIONS"])
     return [
         (_ALLOWED, b"*"),
-        (b"access-control-allow-headers", ", ".join(sends).encode()),
+        *([(b"access-control-allow-headers", ", ".join(sends).encode())] if sends else []),
         (b"access-control-allow-methods", offered.encode()),
         (b"access-control-max-age", b"600"),
     ]

@@ -121,6 +121,11 @@ class Route:
         return content
 
     @property
+    def refuses_with_problems(self) -> bool:
+        """Whether it tells a wrong query by a problem; protocols of others have words of their own."""
+        return "application/problem+json" in self.answers(400)
+
+    @property
     def _answer_fields(self) -> Mapping[str, Any]:
         schema = self.answers(200).get("application/json", {}).get("schema", {})
         fields: Mapping[str, Any] = resolved(schema, self.document).get("properties", {})

@@ -25,10 +25,25 @@ PUBLIC: Mapping[str, frozenset[str]] = {
         {"GET /", "GET /app/{path}", "GET /docs", "GET /slices", "GET /assets/{digest}/{name}", "GET /favicon.ico"}
     ),
     "flags": frozenset({"GET /ofrep/v1/stream/{token}"}),  # the token is the key
-    "heartbeats": frozenset(  # who knows the address may ping
-        f"{method} {path}"
-        for method in ("GET", "POST")
-        for path in ("/ping/{uuid}", "/ping/{uuid}/", "/ping/{ping_key}/{slug}", "/ping/{ping_key}/{slug}/{action}")
+    "heartbeats": frozenset(
+        {
+            # Whoever knows the address may ping.
+            *(
+                f"{method} /ping/{rest}"
+                for method in ("GET", "POST")
+                for rest in ("{uuid}", "{uuid}/", "{ping_key}/{slug}", "{ping_key}/{slug}/{action}")
+            ),
+            # They ask for keys by themselves, as the protocol does.
+            *(f"{method} /api/v{version}/{{path}}" for method in ("GET", "POST", "DELETE") for version in (1, 2, 3)),
+            *(f"{method} /api/v3/checks/" for method in ("GET", "POST")),
+            *(f"{method} /api/v3/checks/{{name}}" for method in ("GET", "POST", "DELETE")),
+            *(f"POST /api/v3/checks/{{name}}/{rest}" for rest in ("pause", "resume")),
+            *(f"GET /api/v3/checks/{{name}}/{rest}" for rest in ("pings/", "pings/{n}/body", "flips/")),
+            *(f"GET /api/v3/{rest}/" for rest in ("channels", "badges", "status", "metrics")),
+            # Their addresses are signed.
+            *(f"GET /badge/{{badge_key}}/{rest}.{{fmt}}" for rest in ("{signature}", "{signature}/{tag}")),
+            "GET /b/{states}/{badge_id}.{fmt}",
+        }
     ),
     "links": frozenset({"GET /{slug}", "POST /{slug}", "GET /{slug}+", "GET /{slug}/qr", "GET /robots.txt"}),
     "platform": frozenset(
