@@ -7,6 +7,11 @@ from fastapi import APIRouter, Response
 from slice_api.chassis import Caller, Db, Now, Page, Paging, described, requires
 from slice_api.slices.heartbeats import handlers
 from slice_api.slices.heartbeats.addresses import Here, OwnSecrets, with_secrets
+from slice_api.slices.heartbeats.badges.addresses import badge_urls
+from slice_api.slices.heartbeats.badges.handling import all_tags
+from slice_api.slices.heartbeats.badges.router import router as badges
+from slice_api.slices.heartbeats.badges.schemas import BadgeAddresses
+from slice_api.slices.heartbeats.management.router import router as management
 from slice_api.slices.heartbeats.parameters import Asked, Days, DayZone, Filter, Number
 from slice_api.slices.heartbeats.pinging.router import router as pinging
 from slice_api.slices.heartbeats.previews import preview
@@ -31,6 +36,8 @@ router.include_router(status_pages)
 root_router = APIRouter(lifespan=with_secrets)
 root_router.include_router(pinging)
 root_router.include_router(status)
+root_router.include_router(management)
+root_router.include_router(badges)
 
 BODY: dict[int | str, dict[str, Any]] = {
     200: {"description": "The first 10,000 bytes of what it carried", "content": {"text/plain": {}}}
@@ -69,6 +76,14 @@ async def preview_schedule(schedule: Asked, now: Now) -> Preview:
 async def read_ping_key(secrets: OwnSecrets, here: Here) -> PingKey:
     """Read the key of ping URLs that name a check by its slug."""
     return PingKey(ping_key=secrets.ping_key, ping_url=f"{here.base_url}/ping/{secrets.ping_key}/{{slug}}")
+
+
+@router.get("/badges")
+async def list_badges(db: Db, secrets: OwnSecrets, page: Paging, here: Here) -> Page[BadgeAddresses]:
+    """List the addresses of badges: those of all checks together, then those of each tag, by name."""
+    tags = [None, *await db.transact(all_tags)]
+    found = (BadgeAddresses.model_validate({"tag": tag, **badge_urls(here, secrets, tag)}) for tag in tags)
+    return db.page_of(found, page, name="heartbeats:badges", key=lambda each: each.tag or "")
 
 
 @router.get("/{id}")

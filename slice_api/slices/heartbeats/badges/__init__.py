@@ -1,0 +1,1 @@
+"""Badges: what state checks are in, as pictures and JSON for everybody who has the address."""
