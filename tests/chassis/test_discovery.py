@@ -194,6 +194,10 @@ TOGETHER: Mapping[str, tuple[Mapping[str, Files], str]] = {
         {"a": with_root_paths("/{one}"), "b": with_root_paths("/{two:path}")},
         "b: the root path /{} is a catch-all, and a has one; one app has room for one",
     ),
+    "a version that is a slice": (
+        {"a": with_root_paths("/api/v1/x"), "v1": GOOD},
+        "a: the root path /api/v1/x lies under /api, where each slice has its own folder name",
+    ),
     "two providers of keys": (
         {"a": with_files(auth=AUTH), "b": with_files(auth=AUTH)},
         "b: auth.py (one provider of keys at most) 'auth' is also in a",
@@ -227,6 +231,10 @@ def test_a_reaction_to_what_a_slice_does_not_publish_is_told_and_to_one_that_is_
 
 def test_one_slice_may_have_several_paths_one_below_the_other_and_a_catch_all(tmp_path: Path) -> None:
     assert faults(tmp_path, {"a": with_root_paths("/x", "/x/{y}", "/x/{y}/z", "/{all}"), "b": GOOD}) == []
+
+
+def test_versions_under_api_are_the_apis_of_other_services(tmp_path: Path) -> None:
+    assert faults(tmp_path, {"a": with_root_paths("/api/v1/x", "/api/v12/{y}/z"), "v2": GOOD}) == []
 
 
 def test_a_slice_that_is_left_out_gives_its_paths_free(tmp_path: Path) -> None:

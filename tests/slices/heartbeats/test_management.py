@@ -6,7 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conftest import AssertEvents, ClientWith, on_every_engine
+from slice_api.chassis import EVENTS, Tx
+from tests.conftest import AssertEvents, ClientWith, Transact, on_every_engine
 from tests.support import ADMIN_KEY, FrozenClock
 from tests.told import told
 
@@ -206,6 +207,17 @@ async def test_a_key_comes_in_a_header_or_in_the_body(anonymous: httpx.AsyncClie
     both = await anonymous.get(CHECKS, headers={**right, "Authorization": "Bearer x"})
     assert both.status_code == 200
     assert (await anonymous.delete(own, headers=right)).status_code == 200
+
+
+async def test_what_is_done_is_done_by_the_key(
+    client: httpx.AsyncClient, client_with: ClientWith, transact: Transact
+) -> None:
+    async with client_with("heartbeats:write") as writer:
+        check = await make(writer, name="x")
+        key_id = writer.headers["authorization"].split("_")[1]
+    event = (await transact(Tx.entries, EVENTS)).items[0]
+    assert (event.type, event.by) == ("heartbeats.created", key_id)
+    assert (await client.get(f"/api/heartbeats/{check['uuid']}")).json()["created_by"] == key_id
 
 
 async def test_pages_of_every_site_may_ask(client: httpx.AsyncClient, anonymous: httpx.AsyncClient) -> None:

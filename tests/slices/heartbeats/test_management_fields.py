@@ -125,6 +125,7 @@ async def test_every_field_is_kept_as_it_is_given(client: httpx.AsyncClient) -> 
     assert (await client.post(own, json={})).json() == made
     turned = {"filter_body": False, "filter_http_body": False, "methods": "", "desc": "", "tags": ""}
     assert (await client.post(own, json=turned)).json() == {**made, **turned}
+    assert (await client.post(own, json={"tags": " b  a b "})).json()["tags"] == "b a"
 
 
 async def test_subjects_are_the_keywords_while_subjects_are_looked_at(client: httpx.AsyncClient) -> None:

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.support import FrozenClock
+from tests.support import FrozenClock, client_of, make_app, running
 
 START = 1769850000
 """2026-01-31 09:00 UTC."""
@@ -130,3 +130,15 @@ async def test_a_deadline_is_a_flip_of_its_own_time_and_pausing_twice_is_one(
         {"timestamp": "2026-01-31T09:02:00+00:00", "up": 0},
         {"timestamp": "2026-01-31T09:00:00+00:00", "up": 1},
     ]
+
+
+async def test_no_more_pings_are_told_than_are_to_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLICE_HEARTBEATS_KEEP_PINGS", "2")
+    async with running(make_app()) as app, client_of(app) as client:
+        check = (await client.post("/api/v3/checks/", json={"name": "x"})).json()
+        for n in (1, 2, 3):
+            await client.post(f"/ping/{check['uuid']}", content=f"body {n}")
+        url = f"/api/v3/checks/{check['uuid']}/pings"
+        assert [ping["n"] for ping in (await client.get(f"{url}/")).json()["pings"]] == [3, 2]
+        bodies = [await client.get(f"{url}/{n}/body") for n in (1, 2)]
+        assert [(each.status_code, each.text) for each in bodies] == [(404, bodies[0].text), (200, "body 2")]
