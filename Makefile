@@ -22,9 +22,10 @@ run: .venv/.main ## start the app (PORT=8000 HOST=127.0.0.1 WORKERS=1)
 test: .venv/.installed browser typescript ## run the tests (ARGS="-k links")
 	@.venv/bin/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
-# The packages of other languages that a slice's own clients are made of are fetched for this alone.
-test-clients: .venv/.installed ## run what slices are tried with in other languages (ARGS="-k polling")
-	@$(foreach from,$(client_folders),.ci/npm $(from) .tools/clients/$(from:tests/slices/%/clients=%);)
+# The packages that clients which others have made consist of are fetched for this alone.
+test-clients: .venv/.installed ## try slices with the clients that others have made (ARGS="-k polling")
+	@$(foreach from,$(npm_clients),.ci/npm $(from) .tools/clients/$(from:tests/slices/%/clients=%);)
+	@$(foreach from,$(pip_clients),.ci/pip $(from) .tools/clients/$(from:tests/slices/%/clients=%)/python;)
 	@.venv/bin/python -m pytest $(wildcard $(client_folders:%=%/try_*.py)) $(ARGS)
 
 check: .venv/.installed ## lint, format, types, import contracts, lock
@@ -37,6 +38,8 @@ check: .venv/.installed ## lint, format, types, import contracts, lock
 # The tests of a slice go with its folder.
 slices_there := $(patsubst slice_api/slices/%/__init__.py,%,$(wildcard slice_api/slices/*/__init__.py))
 client_folders = $(wildcard $(slices_there:%=tests/slices/%/clients))
+npm_clients = $(patsubst %/package.json,%,$(wildcard $(client_folders:%=%/package.json)))
+pip_clients = $(patsubst %/requirements.txt,%,$(wildcard $(client_folders:%=%/requirements.txt)))
 tests_of_gone_slices := $(filter-out $(slices_there:%=tests/slices/%),$(wildcard tests/slices/*))
 
 subtract: .venv/.installed ## take each slice away in turn; the rest must pass without it (ARGS="links keys")
