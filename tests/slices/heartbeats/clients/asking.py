@@ -39,7 +39,11 @@ class Place(NamedTuple):
 
     def make_check(self, **fields: Any) -> Check:
         made = answer_of(self.admin.post("/api/heartbeats", json={"name": "Nightly backup", **fields}))
-        return Check(self.admin, made["id"], made["ping_url"])
+        return self.check(made["id"])
+
+    def check(self, id: str) -> Check:
+        """A check that is there."""
+        return Check(self.admin, id, f"{self.url}/ping/{id}")
 
     def ping_key(self) -> str:
         """The key of ping URLs that name a check by its slug."""

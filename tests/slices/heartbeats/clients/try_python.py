@@ -3,7 +3,9 @@
 import json
 import subprocess
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import httpx
 import pytest
 
 from tests.server import ROOT
@@ -111,3 +113,78 @@ def test_healthchecks_io_pings(place: Place, check: Check, kind: str) -> None:
     assert [ping["exit_status"] for ping in (*check.pings(), *named.pings())] == [None, None, 7, None, 0]
     assert check.body(2).decode() == "3 files, Grüße"
     assert named.body(1) == b"the disk is full"
+
+
+class Managed(NamedTuple):
+    """What a client was asked as, and what it told."""
+
+    version: int
+    tag: str
+    told: dict[str, Any]
+
+
+@pytest.fixture(scope="module", params=[(kind, version) for kind in ("sync", "async") for version in (1, 2, 3)])
+def managed(place: Place, request: pytest.FixtureRequest) -> Managed:
+    """What healthchecks-io tells that keeps two checks with a tag of their own, and deletes the first."""
+    kind, version = request.param
+    tag = f"{kind}-v{version}"
+    keys = place.make_key("heartbeats:read", "heartbeats:write"), place.make_key("heartbeats:read")
+    return Managed(version, tag, json.loads(run("managing.py", kind, str(version), place.url, *keys, tag)))
+
+
+def test_healthchecks_io_makes_and_changes_checks(place: Place, managed: Managed) -> None:
+    version, tag, told = managed
+    simple, cron, updated = told["simple"], told["cron"], told["updated"]
+    assert (simple["timeout"], simple["grace"], simple["desc"], simple["status"]) == (3600, 600, "Grüße", "new")
+    assert simple["slug"] == ("" if version == 3 else f"nightly-{tag}")
+    assert simple["ping_url"] == f"{place.url}/ping/{simple['uuid']}"
+    assert (told["upserted"]["uuid"], told["upserted"]["timeout"]) == (simple["uuid"], 7200)
+    assert (updated["name"], updated["grace"], updated["methods"]) == (f"Renamed {tag}", 900, "POST")
+    assert (updated["timeout"], updated["tags"]) == (7200, f"{tag} db")
+    kept = place.check(cron["uuid"]).shown()
+    assert kept["schedule"] == {"cron": "30 2 * * 1", "timezone": "Europe/Vienna"}
+    assert (cron["manual_resume"], kept["is_manual_resume"]) == (True, True)
+
+
+def test_healthchecks_io_finds_checks(managed: Managed) -> None:
+    told = managed.told
+    ids = {told["simple"]["uuid"], told["cron"]["uuid"]}
+    assert told["one"] == told["updated"]
+    assert ids <= {check["uuid"] for check in told["all"]}
+    assert {check["uuid"] for check in told["tagged"]} == ids
+    assert [check["uuid"] for check in told["twice_tagged"]] == [told["simple"]["uuid"]]
+
+
+def test_healthchecks_io_follows_a_check_to_its_end(managed: Managed) -> None:
+    told, pings = managed.told, managed.told["pings"]
+    assert told["states"] == ["started" if managed.version == 1 else "new", "up", "down", "paused", "up"]
+    assert [ping["type"] for ping in pings] == ["success", "fail", "success", "start"]
+    assert [ping["number_of_pings"] for ping in pings] == [4, 3, 2, 1]
+    assert {(ping["method"], ping["scheme"], ping["remote_addr"]) for ping in pings} == {("POST", "http", "127.0.0.1")}
+    assert [ping["duration"] is not None for ping in pings] == [False, False, True, False]
+    assert all(ping["user_agent"].startswith("py-healthchecks.io") for ping in pings)
+    assert (told["deleted"]["uuid"], told["gone"]) == (told["simple"]["uuid"], "CheckNotFoundError")
+
+
+def test_healthchecks_io_is_given_badges_and_integrations(managed: Managed) -> None:
+    badges = managed.told["badges"]
+    assert isinstance(managed.told["integrations"], list)
+    assert {managed.tag, "db", "*"} <= badges.keys()
+    for badge in (badges[managed.tag], badges["*"]):
+        for name in ("svg", "svg3", "json_url", "json3_url", "shields", "shields3"):
+            assert httpx.get(badge[name]).status_code == 200, badge[name]
+    assert "<svg" in httpx.get(badges[managed.tag]["svg"]).text
+    assert httpx.get(badges[managed.tag]["json_url"]).json()["total"] == 1
+
+
+def test_healthchecks_io_only_reads_with_a_key_for_that(managed: Managed) -> None:
+    told = managed.told
+    assert told["read"] == told["read_again"]
+    assert (told["read"]["name"], told["read"]["uuid"], told["read"]["ping_url"]) == (told["cron"]["name"], None, None)
+    assert told["cannot_write"] == "HCAPIAuthError"
+
+
+def test_healthchecks_io_names_errors(managed: Managed) -> None:
+    told = managed.told
+    assert (told["wrong_key"], told["wrong_value"]) == ("HCAPIAuthError", "BadAPIRequestError")
+    assert told["unknown"] == told["unknown_paused"] == "CheckNotFoundError"
