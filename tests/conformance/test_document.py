@@ -43,6 +43,8 @@ PUBLIC: Mapping[str, frozenset[str]] = {
             # Their addresses are signed.
             *(f"GET /badge/{{badge_key}}/{rest}.{{fmt}}" for rest in ("{signature}", "{signature}/{tag}")),
             "GET /b/{states}/{badge_id}.{fmt}",
+            # Status pages are for everybody.
+            *(f"GET /status{rest}" for rest in ("", "/{name}", "/{name}.json", "/{name}/stream")),
         }
     ),
     "links": frozenset({"GET /{slug}", "POST /{slug}", "GET /{slug}+", "GET /{slug}/qr", "GET /robots.txt"}),

@@ -106,7 +106,7 @@ async def list_badge_addresses(given: Given) -> Response:
 
 @router.get("/api/v3/status/", responses=described.STATUS)
 @readable
-async def read_status(given: Given) -> Response:
+async def check_service(given: Given) -> Response:
     """Tell that storage answers."""
     return await answered(answers.read_status(given))
 
