@@ -5,6 +5,7 @@ Cron has five fields and Debian's rules for days on which clocks are changed; bo
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import islice
 from typing import Annotated, Any, Final, Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -22,8 +23,14 @@ _FIRST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """An expression must have a moment after it, whether or not that is past by now."""
 
 
+@cache
+def _zones() -> set[str]:
+    """The names of all zones; looking for their files takes longer than all the rest of reading a check."""
+    return available_timezones()
+
+
 def _known_zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in _zones():
         raise ValueError(f"{name!r} is no time zone; write one as Europe/Vienna or UTC")
     return name
 
