@@ -50,7 +50,7 @@ async def test_pings_are_told_newest_first(client: httpx.AsyncClient, clock: Fro
     assert "link" not in (await client.get(f"/api/v3/checks/{check_id}/pings/")).headers
     body = await client.get(f"/api/v3/checks/{check_id}/pings/2/body")
     assert (body.status_code, body.content) == (200, b"\xff\0done")
-    assert body.headers["content-type"].startswith("text/plain")
+    assert body.headers["content-type"] == "text/plain"
     for n in ("1", "9", "0", "-1", "x", "9" * 30):
         assert (await client.get(f"/api/v3/checks/{check_id}/pings/{n}/body")).status_code == 404
     told = (await client.get(f"/api/v3/checks/{check_id}")).json()

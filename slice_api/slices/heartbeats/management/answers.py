@@ -110,7 +110,7 @@ async def list_pings(given: Incoming, name: str) -> Response:
 async def read_ping_body(given: Incoming, name: str, n: str) -> Response:
     await asking(given, "write")
     body = await given.db.transact(handling.ping_body, _own_id(name), n, given.options.keep_pings)
-    return Response(body, media_type=_TEXT)
+    return Response(body, headers={"Content-Type": "text/plain"})  # in whatever encoding it came
 
 
 async def list_flips(given: Incoming, name: str) -> Response:
