@@ -69,7 +69,7 @@ _PING: Final = {
     "remote_addr": "192.0.2.7",
     "method": "POST",
     "ua": "curl/8.9.1",
-    "rid": None,
+    "rid": "123e4567-e89b-12d3-a456-426614174000",
     "body_url": f"{_URL}/pings/42/body",
     "duration": 4.2,
 }
