@@ -421,6 +421,7 @@ const patchEntry =
  * @param {Record<string, ControlMaker>} [options.controls] own controls by field name
  * @param {string} [options.primary] the one field that stands large, with the button beside it
  * @param {string} [options.foldLabel] folds the fields that are not needed behind these words
+ * @param {string[]} [options.unfolded] fields that stay open all the same
  * @param {(body: any) => Parameters<typeof import("./dom.js").curlText>[0]} [options.curl]
  * @param {string} options.label what the form is, for screen readers
  * @param {boolean} [options.isResetAfter] empties the form once it was sent
@@ -437,6 +438,7 @@ export const schemaForm = (options) => {
     controls = {},
     primary,
     foldLabel,
+    unfolded = [],
     curl,
     label,
     isResetAfter,
@@ -446,7 +448,7 @@ export const schemaForm = (options) => {
   );
   const summary = h("div.form-summary", { role: "alert" });
   const button = h("button.primary", { type: "submit" }, submit);
-  const isFolded = ({ field }) => field.name !== primary && (primary ? true : !field.isRequired);
+  const isFolded = ({ field }) => ![primary, ...unfolded].includes(field.name) && (primary ? true : !field.isRequired);
   const folded = foldLabel ? rows.filter(isFolded) : [];
   const open = rows.filter((row) => !folded.includes(row));
   const isGiven = ({ field }) => given?.[field.name] !== undefined;

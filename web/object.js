@@ -38,7 +38,12 @@ const patchWithRebase = async (path, body, { etag, initial }, names, tries = MOS
   }
 };
 
-const editForm = (ctx, path, loaded, { onSaved, onCancel }) => {
+/**
+ * The form that changes an object, and what it says when somebody else has changed it meanwhile.
+ * @param {Context} ctx @param {string} path @param {{ etag: string | null, data: any }} loaded
+ * @param {{ onSaved: (saved: any) => void, onCancel: () => void, look?: { foldLabel?: string, unfolded?: string[] } }} how
+ */
+export const editForm = (ctx, path, loaded, { onSaved, onCancel, look = {} }) => {
   const names = ctx.ops.updateFields.map((field) => field.name);
   const conflict = h("div", { role: "alert" });
   let base = { etag: loaded.etag, initial: loaded.data };
@@ -94,6 +99,7 @@ const editForm = (ctx, path, loaded, { onSaved, onCancel }) => {
     controls: ctx.page.controls,
     submit: "Save",
     label: `Edit ${thing(ctx)}`,
+    ...look,
     onSubmit,
     onCancel,
     curl: (body) => ({
