@@ -429,6 +429,8 @@ export const listView = ({
     },
     /** @param {string} key */
     has: (key) => Boolean(table.itemOf(key)),
+    /** What a row shows now. @param {string} key */
+    itemOf: (key) => table.itemOf(key),
   };
 };
 
