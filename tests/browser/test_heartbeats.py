@@ -134,7 +134,7 @@ def test_status_pages_are_made_changed_and_deleted(page: Page, api: httpx.Client
     page.get_by_role("link", name="Status pages").click()
     page.get_by_role("button", name="New status page").first.click()
     dialog = page.get_by_role("dialog", name="New status page")
-    dialog.get_by_label("Name").first.fill("jobs")
+    dialog.get_by_label("Name in its address").fill("jobs")
     dialog.get_by_label("Title").fill("Our jobs")
     dialog.get_by_role("button", name="Create status page").click()
     row = page.get_by_role("row").filter(has_text="Our jobs")

@@ -112,6 +112,7 @@ export const checkPage = (ctx, id) => {
   let loaded = null;
   let last = null;
   let parts = null;
+  let shown = "";
   let isEditing = false;
   let isLeaving = false;
 
@@ -167,6 +168,10 @@ export const checkPage = (ctx, id) => {
     document.title = document.title.replace(id, nameOf(check));
   };
   const showState = () => {
+    // What has the focus stays until there is something else to show.
+    const told = JSON.stringify([loaded.data, last]);
+    if (told === shown) return;
+    shown = told;
     fill(parts.state, stateCard(loaded.data, last));
     fill(parts.facts, factList(loaded.data));
     parts.howTo.update(loaded.data);

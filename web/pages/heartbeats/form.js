@@ -48,7 +48,7 @@ const WORDS = {
   },
   success_kw: { label: "Keywords of success", help: "With commas between them." },
   failure_kw: { label: "Keywords of failure", help: "They are looked for first." },
-  start_kw: { label: "Keywords of a start" },
+  start_kw: { label: "Keywords of a start", help: "" },
   filter_default_fail: { label: "Without any keyword it is a failure", help: "Otherwise such a ping is ignored." },
   maintenance: { label: "Maintenance windows", help: "Times that come again in which nobody is alerted." },
 };

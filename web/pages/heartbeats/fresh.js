@@ -3,8 +3,9 @@
  */
 import { onEvents, onReset } from "../../api.js";
 
-/** Live changes are shown at most so often. */
+/** So soon after a change it is shown, and so long after that nothing else is. */
 const PAUSE_MS = 250;
+const REST_MS = 2_000;
 /** A check grows late without anybody telling. */
 const LOOK_MS = 15_000;
 
@@ -17,7 +18,9 @@ export const keepFresh = ({ slice, signal }, look) => {
   let timer = null;
   let isBusy = false;
   let isWanted = false;
+  let restsUntil = 0;
   const run = async () => {
+    clearTimeout(timer);
     timer = null;
     if (signal.aborted) return;
     if (isBusy) {
@@ -28,11 +31,12 @@ export const keepFresh = ({ slice, signal }, look) => {
     // What cannot be had now is looked for again a little later; what is shown stays.
     await look().catch(() => {});
     isBusy = false;
+    restsUntil = Date.now() + REST_MS;
     if (isWanted) soon();
     isWanted = false;
   };
   const soon = () => {
-    timer ??= setTimeout(run, PAUSE_MS);
+    timer ??= setTimeout(run, Math.max(PAUSE_MS, restsUntil - Date.now()));
   };
   onEvents((events) => events.some((event) => event.slice === slice.name) && soon(), signal);
   onReset(soon, signal);

@@ -3,22 +3,28 @@
  *
  * @typedef {import("../../generic.js").Context} Context
  */
-import { call, repeatablePost } from "../../api.js";
+import { call, hasScope, repeatablePost } from "../../api.js";
 import { confirmDialog, copyButton, curlText, emptyState, h, icon, openDialog, pageHead, toast } from "../../dom.js";
 import { schemaForm } from "../../forms.js";
 import { listPath } from "../../generic.js";
-import { hasScope } from "../../api.js";
-import { bodySchema, fieldsOf } from "../../schema.js";
+import { bodySchema, fieldsOf, leading } from "../../schema.js";
 import { listView, urlElement } from "../../table.js";
 
 const PATH = "/api/heartbeats/pages";
 const pathOf = (page) => `${PATH}/${encodeURIComponent(page.name)}`;
 
+const ORDER = ["name", "title", "description", "tags", "is_listed", "has_history"];
 const WORDS = {
-  is_listed: { label: "Named on the page of all status pages" },
-  has_history: { label: "Shows the uptime of the last 90 days" },
+  name: { label: "Name in its address" },
+  is_listed: { label: "Named on the page of all status pages", help: "Otherwise only who knows its name finds it." },
+  has_history: { label: "Shows the uptime of the last 90 days, and downtimes", help: "" },
 };
-const withWords = (field) => ({ ...field, ...WORDS[field.name] });
+/** A change may clear everything by `null`; only the title can be without a value. */
+const withWords = (field) => ({
+  ...field,
+  ...WORDS[field.name],
+  isNullable: field.isNullable && field.name === "title",
+});
 const column = (name, label, kind = "string") => /** @type {any} */ ({ name, label, kind, schema: {} });
 const COLUMNS = [
   column("title", "Title"),
@@ -30,8 +36,10 @@ const COLUMNS = [
 ];
 
 /** What a form of a method has. @param {Context} ctx @param {string} path @param {string} method */
-const formFields = ({ doc }, path, method) => fieldsOf(doc, bodySchema(doc.paths[path]?.[method]) ?? {}).map(withWords);
+const formFields = ({ doc }, path, method) =>
+  leading(fieldsOf(doc, bodySchema(doc.paths[path]?.[method]) ?? {}), ORDER).map(withWords);
 
+/** @param {any} options those of a form, what sends it, and what comes after */
 const openForm = ({ title, onDone, send, ...options }) => {
   const onSubmit = async (body) => {
     await send(body);

@@ -13,6 +13,8 @@ import { KINDS, REASON_WORDS, checkPath } from "./words.js";
 const ASKED = 50;
 const SHOWN = 30;
 const MOST_FLIPS = 20;
+/** A job that pings all the time has its strip drawn again at most so often. */
+const REST_MS = 10_000;
 
 /** What the strip shows, the oldest first: a failure that came as a ping is one already. @param {any[]} pings @param {Flip[]} flips */
 const entriesOf = (pings, flips) => {
@@ -52,13 +54,14 @@ const draw = (strip, entries) => {
  * @param {{ signal: AbortSignal, onLoaded: (id: string) => void }} options onLoaded: told when the last change of state is known
  */
 export const strips = ({ signal, onLoaded }) => {
-  /** @type {Map<string, { element: HTMLElement, seen: string, last?: Flip }>} */
+  /** @type {Map<string, { element: HTMLElement, seen: string, state: string, restsUntil: number, last?: Flip }>} */
   const kept = new Map();
 
   const load = async (strip, id) => {
     const ask = (rest, limit) => inTurn(() => get(withQuery(checkPath(id, rest), { limit }), signal));
     const [pings, flips] = await Promise.all([ask("/pings", ASKED), ask("/flips", MOST_FLIPS)]);
     strip.last = flips.items[0];
+    strip.restsUntil = Date.now() + REST_MS;
     draw(strip.element, entriesOf(pings.items, flips.items));
     onLoaded(id);
   };
@@ -70,9 +73,11 @@ export const strips = ({ signal, onLoaded }) => {
   /** @param {any} check */
   const stripOf = (check) => {
     const seen = `${check.n_pings} ${check.state}`;
-    const strip = kept.get(check.id) ?? { element: h("div.strip"), seen: "" };
+    const strip = kept.get(check.id) ?? { element: h("div.strip"), seen: "", state: "", restsUntil: 0 };
     kept.set(check.id, strip);
-    if (strip.seen === seen) return strip.element;
+    const isResting = strip.state === check.state && Date.now() < strip.restsUntil;
+    if (strip.seen === seen || isResting) return strip.element;
+    strip.state = check.state;
     if (check.n_pings) look(strip, check.id, seen);
     else draw(strip.element, []);
     return strip.element;

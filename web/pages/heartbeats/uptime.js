@@ -35,8 +35,9 @@ const dayWords = ({ date, uptime, down_seconds: down, downtimes }) => {
 /** The taller the dark part, the longer it was down. @param {Day} day */
 const bar = (day) => {
   if (day.uptime === null) return h("span.day-bar.unknown", { title: dayWords(day) });
+  if (!day.down_seconds) return h("span.day-bar", { title: dayWords(day) });
   const down = h("span.day-down");
-  down.style.height = day.down_seconds ? `${Math.max(18, 100 * (1 - day.uptime))}%` : "0";
+  down.style.height = `${Math.max(18, 100 * (1 - day.uptime))}%`;
   return h("span.day-bar", { title: dayWords(day) }, down);
 };
 
