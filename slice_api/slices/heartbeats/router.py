@@ -22,14 +22,14 @@ from slice_api.slices.heartbeats.schemas import (
     NewHeartbeat,
     Ping,
     PingKey,
-    Preview,
+    SchedulePreview,
     Snooze,
     StateCounts,
 )
 from slice_api.slices.heartbeats.status_pages.router import root_router as status
 from slice_api.slices.heartbeats.status_pages.router import router as status_pages
 from slice_api.slices.heartbeats.store import counts
-from slice_api.slices.heartbeats.uptime import Uptime, uptime_of
+from slice_api.slices.heartbeats.uptime import UptimeReport, uptime_of
 
 router = APIRouter()
 router.include_router(status_pages)
@@ -63,7 +63,7 @@ async def count_heartbeats(db: Db) -> StateCounts:
 
 
 @router.get("/preview")
-async def preview_schedule(schedule: Asked, now: Now) -> Preview:
+async def preview_schedule(schedule: Asked, now: Now) -> SchedulePreview:
     """Tell what a schedule means: in words, and the next ten times at which a job is due.
 
     Give one of `every_seconds`, `cron` and `on_calendar`; without any it is the schedule that a new check has.
@@ -142,6 +142,6 @@ async def list_flips(id: str, db: Db, page: Paging) -> Page[FlipRecord]:
 
 
 @router.get("/{id}/uptime")
-async def read_uptime(id: str, db: Db, zone: DayZone, days: Days = 90) -> Uptime:
+async def read_uptime(id: str, db: Db, zone: DayZone, days: Days = 90) -> UptimeReport:
     """Tell how much of each day a check was up, and when it was down."""
     return await db.transact(uptime_of, id, days, zone)

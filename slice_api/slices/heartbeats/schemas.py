@@ -419,7 +419,7 @@ class DueTime(Schema):
     """The same in the schedule's zone, as people say it."""
 
 
-class Preview(Schema):
+class SchedulePreview(Schema):
     """What a schedule means."""
 
     in_words: str = Field(examples=["At 02:30 on Monday through Friday (Europe/Vienna)"])

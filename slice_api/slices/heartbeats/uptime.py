@@ -39,7 +39,7 @@ class DayOfUptime(Schema):
     """How many downtimes fall into it."""
 
 
-class Uptime(Schema):
+class UptimeReport(Schema):
     """How much of the time a check was up."""
 
     days: list[DayOfUptime]
@@ -57,7 +57,7 @@ class _Stretch(NamedTuple):
     reason: Reason | None
 
 
-def uptime_of(tx: Tx, check_id: str, days: int, zone: ZoneInfo) -> Uptime:
+def uptime_of(tx: Tx, check_id: str, days: int, zone: ZoneInfo) -> UptimeReport:
     """So many days of a check up to today; days are those of the zone. Raises 404."""
     held = tx.fetch(store.CHECKS, check_id)
     today = tx.now.astimezone(zone).date()
@@ -65,7 +65,7 @@ def uptime_of(tx: Tx, check_id: str, days: int, zone: ZoneInfo) -> Uptime:
     stretches = list(_stretches(tx, held, max(_midnight(first, zone), held.created_at)))
     told = [_day(first + timedelta(days=at), zone, stretches) for at in range(days)]
     up, down = sum(day.up_seconds for day in told), sum(day.down_seconds for day in told)
-    return Uptime(days=told, uptime=_part(up, down), downtimes=list(_downtimes(stretches, tx.now)))
+    return UptimeReport(days=told, uptime=_part(up, down), downtimes=list(_downtimes(stretches, tx.now)))
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
