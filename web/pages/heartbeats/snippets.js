@@ -92,7 +92,7 @@ jobs:
 const SNIPPETS = {
   curl: ["curl", curl, "Add /start, /fail, /log or an exit status to the URL to tell more than that it has run."],
   crontab: ["Crontab", crontab, "The ping goes out only when the job has succeeded."],
-  shell: ["Shell script", shell, "Tells the start, the exit status, the output, and so how long it took."],
+  shell: ["Shell", shell, "Tells the start, the exit status, the output, and so how long it took."],
   systemd: ["systemd", systemd, "Tells the start, and whether it has succeeded."],
   python: ["Python", python, "Needs nothing but Python itself."],
   actions: ["GitHub Actions", actions, "Tells the start, and whether all steps before have succeeded."],
