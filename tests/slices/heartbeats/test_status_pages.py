@@ -251,6 +251,24 @@ async def test_a_history_goes_on_while_nothing_happens(
     assert (await see())["checks"][0]["uptime"] == 0.75
 
 
+async def test_what_is_known_at_once_shows_soon(
+    client: httpx.AsyncClient, clock: FrozenClock, make_check: MakeCheck, make_page: MakePage, see: See
+) -> None:
+    check = await make_check()
+    await make_page()
+    await _ping(client, check)
+    assert (await see())["checks"][0]["uptime"] is None
+    clock.advance(seconds=2)
+    assert (await see())["checks"][0]["uptime"] == 1
+    await _ping(client, check)  # changes no state, so nothing is told of it
+    clock.advance(seconds=2)
+    assert (await see())["checks"][0]["last_ping_at"] == "2026-01-31T09:00:02Z"
+    await _ping(client, check, "/fail")
+    clock.advance(seconds=4)
+    down = (await see())["checks"][0]
+    assert (down["uptime"], down["n_downtimes"]) == (0.5, 1)
+
+
 async def test_paused_and_new_checks_do_not_make_a_page_red(
     client: httpx.AsyncClient, make_check: MakeCheck, make_page: MakePage, see: See
 ) -> None:
@@ -578,15 +596,6 @@ async def test_a_stream_tells_what_time_has_changed(live: Live) -> None:
         live.clock.advance(hours=1)
         chassis_of(live.app).news.notify()  # instead of the five seconds
         assert (await reader.document())["state"] == "grace"
-
-
-async def test_what_changes_nothing_on_the_page_is_not_told(live: Live) -> None:
-    check = await _new_check(live)
-    async with _reading(live) as reader:
-        await reader.document()
-        await live.client.patch(f"/api/heartbeats/{check}", json={"description": "Not for everybody"})
-        await _ping(live.client, check)
-        assert (await reader.document())["state"] == "up"
 
 
 async def test_who_has_the_newest_is_not_told_it_again(live: Live) -> None:

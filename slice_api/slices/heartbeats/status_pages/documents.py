@@ -153,7 +153,7 @@ def _last_change(tx: Tx, held: StoredHeartbeat) -> datetime:
 
 
 def _history(tx: Tx, check_id: str, changed_at: datetime, known: Remembered | None) -> Remembered:
-    if known is not None and known.changed_at == changed_at and _is_fresh(known.read_at, tx.now):
+    if known is not None and known.changed_at == changed_at and _is_fresh(known, tx.now):
         return known
     found = uptime_of(tx, check_id, DAYS, _UTC)
     downtimes = [
@@ -164,8 +164,10 @@ def _history(tx: Tx, check_id: str, changed_at: datetime, known: Remembered | No
     return Remembered(_History(_rounded(found.uptime), days, downtimes, len(found.downtimes)), tx.now, changed_at)
 
 
-def _is_fresh(read_at: datetime, now: datetime) -> bool:
-    return read_at.date() == now.date() and now - read_at < _REMEMBERED_FOR
+def _is_fresh(known: Remembered, now: datetime) -> bool:
+    """Whether hardly anything was added since; what is known of a check that has just begun grows fast."""
+    is_of_today = known.read_at.date() == now.date()
+    return known.history.uptime is not None and is_of_today and now - known.read_at < _REMEMBERED_FOR
 
 
 def _rounded(part: float | None) -> float | None:

@@ -75,7 +75,8 @@ async def stream_status(
 ) -> AsyncIterable[ServerSentEvent]:
     """Follow a status page, as Server-Sent Events: what it shows, and again whenever that has changed.
 
-    `data` is the same JSON as that of the page. Pings that change no state are told within five seconds.
+    `data` is the same JSON as that of the page. What time alone changes, and pings that change no state, are told some
+    seconds later.
     """
     async for event in updates(listening, last_event_id):
         yield event
