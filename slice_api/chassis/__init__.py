@@ -47,6 +47,7 @@ from slice_api.chassis.problems import (
 )
 from slice_api.chassis.schemas import Date, Integer, Line, Schema, Tag, Tags, Text, Time, Url
 from slice_api.chassis.search import Found
+from slice_api.chassis.signals import wait_for
 from slice_api.chassis.storage.database import Database
 from slice_api.chassis.storage.pages import Page, PageQuery
 from slice_api.chassis.storage.query import (
@@ -147,4 +148,5 @@ __all__ = [
     "storage_faults",
     "unauthenticated",
     "unavailable",
+    "wait_for",
 ]

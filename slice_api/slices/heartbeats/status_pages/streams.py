@@ -6,8 +6,7 @@ from typing import Annotated, Final, NamedTuple
 from fastapi import Depends, Path
 from fastapi.sse import ServerSentEvent
 
-from slice_api.chassis import BaseUrl, Problem, Service
-from slice_api.chassis.signals import wait_for
+from slice_api.chassis import BaseUrl, Problem, Service, wait_for
 from slice_api.slices.heartbeats.status_pages.boards import Boards, Shown
 
 _LOOK_AGAIN_SECONDS: Final = 5.0
