@@ -207,6 +207,33 @@ def test_one_transaction_has_one_moment(store: OpenStorage, clock: FrozenClock) 
     assert store.transact(look_twice)
 
 
+def test_thousands_of_documents_stay_in_order_while_they_move(store: OpenStorage) -> None:
+    ranks = {f"{at:04}": at * 7919 % 4001 for at in range(3000)}
+    moved = {key: -rank for key, rank in ranks.items() if rank % 3 == 0}
+    every = PageQuery.model_construct(limit=5000, after=None)
+
+    def fill(tx: Tx) -> list[str]:
+        for key, rank in ranks.items():
+            tx.insert(THINGS, Thing(id=key, rank=rank))
+        return [thing.id for thing in tx.page(THINGS, every, order="rank").items]
+
+    def move(tx: Tx) -> None:
+        for key, rank in moved.items():
+            tx.put(THINGS, Thing(id=key, rank=rank))
+
+    assert store.transact(fill) == sorted(ranks, key=lambda key: (ranks[key], key))
+    store.transact(move)
+    ranks |= moved
+    after_all = store.transact(Tx.page, THINGS, every, order="-rank").items
+    assert [thing.id for thing in after_all] == sorted(ranks, key=lambda key: (ranks[key], key), reverse=True)
+    page = store.transact(Tx.page, THINGS, PageQuery(limit=3), order="rank", where=[after("rank", 100)])
+    rest = store.transact(
+        Tx.page, THINGS, PageQuery(limit=3, after=page.next), order="rank", where=[after("rank", 100)]
+    )
+    above = sorted((rank, key) for key, rank in ranks.items() if rank > 100)
+    assert [thing.id for thing in page.items + rest.items] == [key for _, key in above[:6]]
+
+
 # Versions, If-Match and what an answer is made of
 
 

@@ -1,15 +1,16 @@
 """The engine without a server: dicts, and an undo log that takes a failed transaction back."""
 
 import asyncio
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from itertools import islice
 from operator import itemgetter
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
+from sortedcontainers import SortedList
 
 from slice_api.chassis.clock import Clock
 from slice_api.chassis.events import EventRecord
@@ -33,6 +34,18 @@ Ranked = tuple[bool, Any, str]
 """A place in an order: whether there is a value (missing ones first), the value, the key."""
 
 
+class _Order(Protocol):
+    """Places in their order, of which one moves quickly among many: in a plain list all behind it would move too."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, at: int, /) -> Ranked: ...
+    def add(self, place: Ranked) -> None: ...
+    def remove(self, place: Ranked) -> None: ...
+    def bisect_left(self, place: Ranked) -> int: ...
+    def bisect_right(self, place: Ranked) -> int: ...
+    def islice(self, start: int, stop: int, reverse: bool) -> Iterator[Ranked]: ...
+
+
 def _ranked(value: Any, key: str) -> Ranked:
     if value.__class__ in _AS_TEXT:
         value = str(value)  # as cursors give it back
@@ -44,8 +57,8 @@ def _valued(value: Any) -> tuple[bool, Any]:
     return _ranked(value, "")[:2]
 
 
-def _rank(row: Row | None, field: str, key: str) -> Ranked | None:
-    return None if row is None else _ranked(getattr(row.document, field), key)
+def _value(row: Row | None, field: str) -> Any:
+    return None if row is None else getattr(row.document, field)
 
 
 def _places_before(part: Sequence[tuple[int, Any]], field: str, moment: datetime) -> list[int]:
@@ -53,7 +66,7 @@ def _places_before(part: Sequence[tuple[int, Any]], field: str, moment: datetime
     return [place for place, at in moments if at is not None and at < moment]
 
 
-def _bounds(ranked: list[Ranked], order: str, where: Sequence[Condition]) -> tuple[int, int]:
+def _bounds(ranked: _Order, order: str, where: Sequence[Condition]) -> tuple[int, int]:
     """From where to where in an order those lie that meet the conditions on its own field."""
     begin, end = 0, len(ranked)
     if any(each.field == order and each.operator != "missing" for each in where):
@@ -67,14 +80,15 @@ def _bounds(ranked: list[Ranked], order: str, where: Sequence[Condition]) -> tup
 
 
 def _behind(
-    ranked: list[Ranked], order: str, where: Sequence[Condition], place: Ranked | None, is_descending: bool
+    ranked: _Order, order: str, where: Sequence[Condition], place: Ranked | None, is_descending: bool
 ) -> Iterator[Ranked]:
     """The places behind `place`, in the order asked for, but for those that conditions on its field shut out."""
     begin, end = _bounds(ranked, order, where)
-    if is_descending:
-        end = end if place is None else min(end, bisect_left(ranked, place))
-        return (ranked[at] for at in range(end - 1, begin - 1, -1))
-    return islice(ranked, begin if place is None else max(begin, bisect_right(ranked, place)), end)
+    if place is not None and is_descending:
+        end = min(end, ranked.bisect_left(place))
+    if place is not None and not is_descending:
+        begin = max(begin, ranked.bisect_right(place))
+    return ranked.islice(begin, max(begin, end), reverse=is_descending)
 
 
 class _Table:
@@ -84,11 +98,12 @@ class _Table:
         self.collection = collection
         self.rows: dict[str, Row] = {}
         self.unique: dict[str, dict[Any, str]] = {field: {} for field in collection.unique}
-        self.orders: dict[str, list[Ranked]] = {}
+        self.orders: dict[str, _Order] = {}
 
-    def order(self, field: str) -> list[Ranked]:
+    def order(self, field: str) -> _Order:
         if field not in self.orders:
-            self.orders[field] = sorted(_ranked(getattr(row.document, field), key) for key, row in self.rows.items())
+            places = (_ranked(getattr(row.document, field), key) for key, row in self.rows.items())
+            self.orders[field] = SortedList(places)  # type: ignore[no-untyped-call]
         return self.orders[field]
 
     def check_unique(self, key: str, document: Any) -> None:
@@ -103,22 +118,23 @@ class _Table:
         if row is not None:
             self.rows[key] = row
         for field, keys in self.unique.items():
-            if held is not None:
-                keys.pop(getattr(held.document, field), None)
-            if row is not None and getattr(row.document, field) is not None:
-                keys[getattr(row.document, field)] = key
+            old, new = _value(held, field), _value(row, field)
+            if old != new:
+                keys.pop(old, None)
+                keys.update({} if new is None else {new: key})
         for field, ranked in self.orders.items():
-            self._move(ranked, _rank(held, field, key), _rank(row, field, key))
+            self._move(ranked, held, row, field, key)
         return held
 
     @staticmethod
-    def _move(ranked: list[Ranked], old: Ranked | None, new: Ranked | None) -> None:
-        if old == new:
+    def _move(ranked: _Order, held: Row | None, row: Row | None, field: str, key: str) -> None:
+        old, new = _value(held, field), _value(row, field)
+        if held is not None and row is not None and old == new:
             return
-        if old is not None:
-            del ranked[bisect_left(ranked, old)]
-        if new is not None:
-            insort(ranked, new)
+        if held is not None:
+            ranked.remove(_ranked(old, key))
+        if row is not None:
+            ranked.add(_ranked(new, key))
 
 
 class _Tape:
