@@ -4,7 +4,7 @@ from slice_api.chassis.addresses import address_group
 from slice_api.chassis.batches import Batch
 from slice_api.chassis.bodies import storage_faults
 from slice_api.chassis.caches import Cached
-from slice_api.chassis.changes import Change, merged
+from slice_api.chassis.changes import Change, merged, replaced
 from slice_api.chassis.conditional import is_unchanged
 from slice_api.chassis.dependencies import (
     BaseUrl,
@@ -144,6 +144,7 @@ __all__ = [
     "public",
     "random_text",
     "reads_stream",
+    "replaced",
     "requires",
     "storage_faults",
     "unauthenticated",

@@ -1,4 +1,4 @@
-"""Merge patches (RFC 7396): the base of what a PATCH takes, and how it is put on a document."""
+"""Documents with other fields: what merge patches (RFC 7396) make of them, and what code does that knows them."""
 
 from typing import Annotated, Any, TypeVar
 
@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from slice_api.chassis.schemas import Schema
 
 M = TypeVar("M", bound=BaseModel)
+S = TypeVar("S", bound=Schema)
 
 _EMPTY: tuple[Any, ...] = ("", [], {})
 
@@ -47,3 +48,14 @@ def merged(document: M, change: Change) -> M:
     cleared = {name: fields[name].get_default() for name, value in given.items() if value is None}
     changed = document.model_copy(update=given | cleared)
     return document if changed == document else changed
+
+
+def replaced(document: S, fields: dict[str, Any]) -> S:
+    """The document with other values, which are known to fit: nothing is checked."""
+    # What model_copy does, in half the time: what never changes need not be copied.
+    known, copy = document.__pydantic_fields_set__, object.__new__(type(document))
+    object.__setattr__(copy, "__dict__", {**document.__dict__, **fields})
+    object.__setattr__(copy, "__pydantic_fields_set__", known if known.issuperset(fields) else known.union(fields))
+    object.__setattr__(copy, "__pydantic_extra__", None)
+    object.__setattr__(copy, "__pydantic_private__", None)
+    return copy

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import Field, ValidationError
 
-from slice_api.chassis import Change, Integer, Line, Schema, Tags, Text, merged
+from slice_api.chassis import Change, Integer, Line, Schema, Tags, Text, merged, replaced
 
 
 class NewCard(Schema):
@@ -74,3 +74,17 @@ def test_the_model_it_is_made_from_stays_as_it_was() -> None:
     assert NewCard.model_json_schema()["required"] == ["title"]
     with pytest.raises(ValidationError):
         NewCard.model_validate({"title": "A", "tags": None})
+
+
+def test_what_is_replaced_is_another_document_of_the_same_kind() -> None:
+    after = replaced(CARD, {"title": "X", "stars": 1})
+    assert after == Card.model_validate({**CARD.model_dump(), "title": "X", "stars": 1})
+    assert (CARD.title, CARD.stars) == ("A", 5)
+    assert after.model_dump_json() == CARD.model_copy(update={"title": "X", "stars": 1}).model_dump_json()
+
+
+def test_what_is_replaced_counts_as_given() -> None:
+    card = Card(id="one", title="A")
+    assert replaced(card, {"stars": 1}).model_fields_set == {"id", "title", "stars"}
+    assert card.model_fields_set == {"id", "title"}
+    assert replaced(card, {"title": "B"}).model_copy(update={"note": "C"}).model_fields_set == {"id", "title", "note"}
