@@ -424,6 +424,16 @@ async def test_the_kind_of_an_index_can_change_while_it_is_gone(url: str) -> Non
         assert await keys(db, numbers, after("text", 8)) == "ab"
 
 
+async def test_what_an_older_process_has_written_meanwhile_is_indexed_anew_by_a_silent_change(url: str) -> None:
+    texts = notes(indexes=("text",))
+    louder = notes(indexes=("text",), upgrades=(lambda raw: raw | {"text": raw["text"].upper()},))
+    async with opened(url, texts) as older, opened(url, louder) as newer:
+        await older.transact(Tx.insert, texts, Note(id="a", text="x"))
+        note = await newer.transact(Tx.update, louder, "a", lambda held: held.model_copy(), is_silent=True)
+        assert note == Note(id="a", text="X")
+        assert await keys(newer, louder, equals("text", "X")) == "a"
+
+
 class Listed(Schema):
     """A note whose `text` is a list."""
 

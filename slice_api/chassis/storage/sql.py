@@ -99,8 +99,11 @@ class SqlRows:
             if value != getattr(held.document, field) and self.find(collection, field, value) is not None:
                 raise Taken(collection, field, str(value))
         own = self._statements[collection.name]
-        values = (encode(row.document), row.version, collection.version, *own.row_of(row.document), key)
-        self._run(own.replace, values)
+        # A silent update is one of many, and often changes little: what it leaves as it is need not be indexed again.
+        is_slight = row.version == held.version and held.is_current
+        changed = own.changed(row.document, held.document) if is_slight else own.all_of(row.document)
+        values = (encode(row.document), row.version, collection.version, *changed.values(), key)
+        self._run(own.replace(tuple(changed)), values)
 
     def remove(self, collection: Collection[Any], key: str) -> None:
         self._run(self._statements[collection.name].remove, (key,))
@@ -140,7 +143,7 @@ class SqlRows:
         return int(self._run(self._statements[store.name].size, (most,))[0][0])
 
     def _row(self, collection: Collection[Any], key: str, body: str, version: int, model: int) -> Row:
-        return Row(decode(collection, key, body, model), version)
+        return Row(decode(collection, key, body, model), version, model == collection.version)
 
     def _taken(self, collection: Collection[Any], key: str, document: Any) -> Exception:
         """What stands in the way of a new document; something that is gone again means: once more."""

@@ -38,7 +38,7 @@ from sqlalchemy.sql.expression import ClauseElement
 
 from slice_api.chassis.storage.columns import ENCODERS, Kind, column_values, columns_of
 from slice_api.chassis.storage.query import Condition
-from slice_api.chassis.storage.stores import Collection, Store
+from slice_api.chassis.storage.stores import Collection, Store, search_text
 from slice_api.chassis.storage.tables import LIST, TEXT, TYPES, added_columns, column_name, items_name
 
 Values = Sequence[Any]
@@ -127,6 +127,7 @@ class Statements:
         self.store, self.table, self._dialect = store, table, dialect
         self.is_postgres = dialect.name == "postgresql"
         self._kinds: dict[str, Kind] = {each.field: each.kind for each in columns_of(store)}
+        self._columns = {each.field: column_name(each.field) for each in columns_of(store)}
         self._is_nullable = {each.field: each.is_nullable for each in columns_of(store)}
         if isinstance(store, Collection):
             self._kinds[store.key] = "text"
@@ -138,6 +139,7 @@ class Statements:
         self.count = lru_cache(_SHAPES)(self._count)
         self.read = lru_cache(_SHAPES)(self._read)
         self.find = lru_cache(_SHAPES)(self._find)
+        self.replace = lru_cache(_SHAPES)(self._replace)
         self.extend = lru_cache(_SHAPES)(self._extend)
         self.expire = lru_cache(_SHAPES)(self._expire)
 
@@ -167,9 +169,22 @@ class Statements:
         """What stands in the columns made from a document."""
         if not self.added:
             return []
-        values = column_values(self.store, document)
-        if not self.is_postgres:
-            return [dumps(value).decode() if isinstance(value, list) else value for value in values]
+        return [self._as_kept(value) for value in column_values(self.store, document)]
+
+    def _as_kept(self, value: Any) -> Any:
+        return dumps(value).decode() if isinstance(value, list) and not self.is_postgres else value
+
+    def all_of(self, document: Any) -> dict[str, Any]:
+        """What stands in the columns made from a document, by their names."""
+        return dict(zip(self.added, self.row_of(document), strict=True))
+
+    def changed(self, document: Any, held: Any) -> dict[str, Any]:
+        """The same, but only where it is not what the columns made from another document hold."""
+        found = ((field, getattr(document, field)) for field in self._columns)
+        fields = {field: value for field, value in found if value != getattr(held, field)}
+        values = {self._columns[field]: self._as_kept(self.encode(field, value)) for field, value in fields.items()}
+        if any(getattr(document, field) != getattr(held, field) for field in getattr(self.store, "search", ())):
+            values["search"] = search_text(self.store, document)
         return values
 
     def is_nullable(self, field: str) -> bool:
@@ -240,11 +255,10 @@ class Statements:
         statement: Any = dialect.insert(self.table).values(values)
         return self._compiled(statement.on_conflict_do_nothing().returning(self.table.c.version), is_write=True)
 
-    @cached_property
-    def replace(self) -> Statement:
-        """Another document under the same key: the columns but for the key, then the key."""
+    def _replace(self, names: tuple[str, ...]) -> Statement:
+        """Another document under the same key: its own columns but for the key, those of these names, then the key."""
         binds = Binds()
-        values = {name: binds.next(self.table.c[name].type) for name in (*self.own[1:], *self.added)}
+        values = {name: binds.next(self.table.c[name].type) for name in (*self.own[1:], *names)}
         is_it = self.table.c.key == binds.next(TEXT)
         return self._compiled(update(self.table).where(is_it).values(values), is_write=True)
 

@@ -37,6 +37,8 @@ class Row(NamedTuple):
 
     document: Any
     version: int
+    is_current: bool = True
+    """Whether it was written by this version of its model: else the columns beside it may be of another."""
 
 
 class Rows(Protocol):
