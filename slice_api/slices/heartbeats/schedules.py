@@ -5,7 +5,7 @@ Cron has five fields and Debian's rules for days on which clocks are changed; bo
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from typing import Annotated, Any, Final, Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -19,6 +19,8 @@ from slice_api.chassis import Schema
 LEAST_SECONDS: Final = 60
 MOST_SECONDS: Final = 365 * 86_400
 _LONGEST: Final = 100
+_KNOWN: Final = 1_000
+"""So many expressions are not looked at again: they come with every document that is read."""
 _FIRST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """An expression must have a moment after it, whether or not that is past by now."""
 
@@ -35,6 +37,7 @@ def _known_zone(name: str) -> str:
     return name
 
 
+@lru_cache(_KNOWN)
 def _cron(text: str) -> str:
     if len(text.split()) != 5 or "\n" in text:
         raise ValueError("must have five fields: minute, hour, day of month, month, day of week, as in 30 2 * * 1-5")
@@ -47,6 +50,7 @@ def _cron(text: str) -> str:
     return text
 
 
+@lru_cache(_KNOWN)
 def _on_calendar(text: str) -> str:
     try:
         next(OnCalendar(text, _FIRST))
@@ -120,7 +124,16 @@ def _steps(at: datetime, step: timedelta) -> Iterator[datetime]:
 
 def due_after(schedule: Schedule, at: datetime, times: int = 1) -> datetime | None:
     """The moment in UTC at which it is due for the first, or so many-th, time after another; None where it never is."""
+    if schedule.every_seconds is not None:
+        return _later(at, schedule.every_seconds * times)
     return next(islice(moments_after(schedule, at), times - 1, None), None)
+
+
+def _later(at: datetime, seconds: int) -> datetime | None:
+    try:
+        return at + timedelta(seconds=seconds)
+    except OverflowError:  # after the year 9999
+        return None
 
 
 def in_words(schedule: Schedule) -> str:
