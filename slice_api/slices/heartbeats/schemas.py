@@ -177,7 +177,7 @@ class StoredHeartbeat(HeartbeatFields):
         """Whether a run has begun whose end is awaited."""
         return self.last_start_at is not None
 
-    @property
+    @cached_property
     def unique_key(self) -> str:
         """The name by which read-only clients know it (as Healthchecks makes it)."""
         return sha1(self.id.replace("-", "")[:16].encode(), usedforsecurity=False).hexdigest()

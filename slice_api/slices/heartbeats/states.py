@@ -109,11 +109,10 @@ def deadline_of(record: Record, terms: Terms) -> Deadline | None:
     if record.status == "down":
         at = record.last_ping_at
         return Deadline(_out_of_quiet(at, terms), "fail") if record.is_untold and at is not None else None
-    found = [each for each in (_silence_ends(record, terms), _run_ends(record, terms)) if each is not None]
-    if not found:
-        return None
-    first = min(found)
-    return first._replace(at=_out_of_quiet(first.at, terms))
+    silence_ends, run_ends = _silence_ends(record, terms), _run_ends(record, terms)
+    first = min(silence_ends, run_ends) if silence_ends and run_ends else silence_ends or run_ends
+    at = _out_of_quiet(first.at, terms) if first is not None else None
+    return first if first is None or at is None or at is first.at else Deadline(at, first.reason)
 
 
 def _silence_ends(record: Record, terms: Terms) -> Deadline | None:
@@ -200,7 +199,7 @@ def heard(record: Record, terms: Terms, signal: Signal, rid: str | None, now: da
 def _told(after: Record, terms: Terms, flip: Flip | None, now: datetime) -> Change:
     """A failure in a quiet time is told when that ends, if it still is one; what ends it unheard of is not told."""
     if after.status != "down":
-        return Change(after._replace(is_untold=False), flip, None if after.is_untold else flip)
+        return Change(after._replace(is_untold=False), flip) if after.is_untold else Change(after, flip, flip)
     if flip is None and not after.is_untold:
         return Change(after)
     if is_quiet(terms, now):
