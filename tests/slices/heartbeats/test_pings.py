@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import AssertEvents, on_every_engine
 from tests.slices.heartbeats.conftest import Make, Ping, Read
-from tests.support import FrozenClock
+from tests.support import FrozenClock, client_of, make_app, running
 from tests.told import told
 
 RID = "123e4567-e89b-12d3-a456-426614174000"
@@ -296,3 +296,15 @@ async def test_the_ping_key_reaches_no_log(
         await anonymous.put(f"/ping/{key}/{path}")
     assert log_lines
     assert not any(key.encode() in line for line in log_lines)
+
+
+async def test_where_it_came_from_is_told_by_proxies_that_are_trusted(clock: FrozenClock) -> None:
+    forwarded = {"192.0.2.7": "192.0.2.7", "192.0.2.8, 127.0.0.1": "192.0.2.8", "garbage": "127.0.0.1", "": "127.0.0.1"}
+    async with running(make_app(clock=clock, trusted_proxies="127.0.0.1")) as app, client_of(app) as client:
+        made = (await client.post("/api/heartbeats", json={"name": "Backup"})).json()
+        for text in forwarded:
+            headers = {"X-Forwarded-For": text, "X-Forwarded-Proto": "https"}
+            assert (await client.get(f"/ping/{made['id']}", headers=headers)).text == "OK"
+        pings = await log_of(client, made)
+    assert [each["remote_addr"] for each in pings] == list(forwarded.values())
+    assert {each["scheme"] for each in pings} == {"https"}
