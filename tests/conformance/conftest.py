@@ -14,6 +14,27 @@ pytest.register_assert_rewrite("tests.conformance.subject", "tests.conformance.p
 from tests.conformance.subject import Api, api_of  # noqa: E402 (asserts in it are rewritten first)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what would say the same on another engine; see `for_routes`."""
+    seen: set[tuple[str, ...]] = set()
+    left_out = [item for item in items if isinstance(item, pytest.Function) and _is_said_already(item, seen)]
+    if left_out:
+        gone = set(left_out)
+        items[:] = [item for item in items if item not in gone]
+        config.hook.pytest_deselected(items=left_out)
+
+
+def _is_said_already(item: pytest.Function, seen: set[tuple[str, ...]]) -> bool:
+    """Whether a test of what is decided early has a route of its slice already, on an engine that is not the first."""
+    given: dict[str, Any] = item.callspec.params if hasattr(item, "callspec") else {}
+    if not getattr(item.function, "is_decided_early", False) or given.get("engine") == next(iter(STORAGE_URLS)):
+        return False
+    case = (item.function.__name__, str(given["engine"]), str(given["route"].target.slice_name))
+    is_known = case in seen
+    seen.add(case)
+    return is_known
+
+
 @pytest.fixture(params=STORAGE_URLS, scope="module")
 def engine(request: pytest.FixtureRequest) -> str:
     """The storage engine that the test runs on."""

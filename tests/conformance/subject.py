@@ -188,11 +188,16 @@ def slices_under_test() -> Subject:
     return subject_of(make_app(packages=PACKAGES))
 
 
-def for_routes(fits: Callable[[Route], bool]) -> Callable[[F], F]:
-    """Run a test once for each route that fits; it is given as `route`."""
+def for_routes(fits: Callable[[Route], bool], *, is_decided_early: bool = False) -> Callable[[F], F]:
+    """Run a test once for each route that fits; it is given as `route`.
+
+    What is decided before storage is asked is the same on every engine: such a test runs over every route on the first
+    engine, and over one route of each slice on the others.
+    """
 
     def mark(test: F) -> F:
         test.__dict__["fits_route"] = fits
+        test.__dict__["is_decided_early"] = is_decided_early
         routes = [each for each in slices_under_test().routes if fits(each)]
         marked: F = pytest.mark.parametrize("route", routes, ids=str)(test)
         return marked

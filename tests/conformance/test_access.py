@@ -21,7 +21,7 @@ def _is_protected(route: Route) -> bool:
     return route.is_protected
 
 
-@for_routes(_is_protected)
+@for_routes(_is_protected, is_decided_early=True)
 async def test_no_key_is_401(api: Api, route: Route) -> None:
     answer = await api.send(api.anonymous, route, route.url())
     await assert_problem(api, answer, "unauthenticated")
@@ -40,7 +40,7 @@ async def test_unknown_and_mistyped_keys_are_401(api: Api, route: Route) -> None
             assert known_form not in problem["detail"]
 
 
-@for_routes(_is_protected)
+@for_routes(_is_protected, is_decided_early=True)
 async def test_other_schemes_of_authorization_are_401(api: Api, route: Route) -> None:
     for value in ("Basic dXNlcjpwYXNz", "Bearer", "Bearer ", "", "Token x"):
         answer = await api.send(api.anonymous, route, route.url(), headers={"Authorization": value})
@@ -60,7 +60,7 @@ async def test_a_revoked_key_is_401(api: Api, route: Route) -> None:
         await assert_problem(api, answer, "unauthenticated")
 
 
-@for_routes(lambda route: route.needs_scope)
+@for_routes(lambda route: route.needs_scope, is_decided_early=True)
 async def test_a_key_of_another_slice_is_403(api: Api, route: Route) -> None:
     async with api.client_with("other:read", "other:write") as client:
         answer = await api.send(client, route, route.url())
@@ -68,7 +68,7 @@ async def test_a_key_of_another_slice_is_403(api: Api, route: Route) -> None:
     assert str(route.scope) in problem["detail"]
 
 
-@for_routes(lambda route: route.needs_scope)
+@for_routes(lambda route: route.needs_scope, is_decided_early=True)
 async def test_the_other_scopes_of_the_slice_are_not_enough(api: Api, route: Route) -> None:
     name = route.target.slice_name
     others = {each.scope for each in api.subject.routes if each.target.slice_name == name and each.scope}
@@ -102,7 +102,7 @@ async def test_both_headers_carry_a_key(api: Api, route: Route) -> None:
         assert answer.status_code != 401
 
 
-@for_routes(_is_protected)
+@for_routes(_is_protected, is_decided_early=True)
 async def test_a_key_in_the_address_is_not_taken(api: Api, route: Route) -> None:
     key = str(api.admin.headers["authorization"]).removeprefix("Bearer ")
     answer = await api.send(api.anonymous, route, route.url(), params={"key": key, "api_key": key, "token": key})

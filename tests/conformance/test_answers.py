@@ -34,7 +34,7 @@ def _check_headers(headers: object, *, where: str) -> None:
     assert "x-powered-by" not in named, where
 
 
-@for_routes(_is_any)
+@for_routes(_is_any, is_decided_early=True)
 async def test_every_answer_has_the_security_headers(api: Api, route: Route) -> None:
     good = await api.send(api.admin, route, await api.url_of_existing(route))
     stranger = await api.send(api.anonymous, route, route.url())
@@ -45,14 +45,14 @@ async def test_every_answer_has_the_security_headers(api: Api, route: Route) -> 
     assert good.status_code < 500
 
 
-@for_routes(_is_any)
+@for_routes(_is_any, is_decided_early=True)
 async def test_each_header_stands_once(api: Api, route: Route) -> None:
     answer = await api.send(api.admin, route, await api.url_of_existing(route))
     names = [name.lower() for name, _ in answer.headers.raw if name.lower() not in (b"vary", b"set-cookie", b"link")]
     assert len(names) == len(set(names))
 
 
-@for_routes(_is_any)
+@for_routes(_is_any, is_decided_early=True)
 async def test_a_sane_request_id_is_taken_and_another_replaced(api: Api, route: Route) -> None:
     for given in ("a", "A-1._z", "x" * 128):
         answer = await api.send(api.anonymous, route, route.url(), headers={"X-Request-ID": given})
@@ -74,13 +74,13 @@ async def test_json_is_utf8_and_not_shared_by_caches(api: Api, route: Route) -> 
     assert "private" in cache or "no-store" in cache
 
 
-@for_routes(lambda route: route.is_protected and not route.is_stream)
+@for_routes(lambda route: route.is_protected and not route.is_stream, is_decided_early=True)
 async def test_errors_are_kept_by_nobody(api: Api, route: Route) -> None:
     answer = await api.send(api.anonymous, route, route.url())
     assert answer.headers["cache-control"] == "no-store"
 
 
-@for_routes(_is_any)
+@for_routes(_is_any, is_decided_early=True)
 async def test_no_origin_is_let_in_unless_a_setting_names_it(api: Api, route: Route) -> None:
     answer = await api.send(api.anonymous, route, route.url(), headers={"Origin": "https://evil.example"})
     told = {name: value for name, value in answer.headers.items() if name.startswith("access-control-")}
@@ -90,7 +90,7 @@ async def test_no_origin_is_let_in_unless_a_setting_names_it(api: Api, route: Ro
     assert "access-control-allow-credentials" not in told
 
 
-@for_routes(_is_any)
+@for_routes(_is_any, is_decided_early=True)
 async def test_a_host_that_is_none_is_refused(api: Api, route: Route) -> None:
     for host in ("evil.example/path", "a b", "a@b", ""):
         answer = await api.send(api.anonymous, route, route.url(), headers={"Host": host})

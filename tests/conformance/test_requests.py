@@ -45,7 +45,7 @@ def _takes_json(route: Route) -> bool:
 # Methods
 
 
-@for_routes(lambda route: route.is_first_of_path)
+@for_routes(lambda route: route.is_first_of_path, is_decided_early=True)
 async def test_a_method_not_offered_is_405_with_every_one_that_is(api: Api, route: Route) -> None:
     for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"} - route.allow:
         answer = await api.anonymous.request(method, route.url())
@@ -53,7 +53,7 @@ async def test_a_method_not_offered_is_405_with_every_one_that_is(api: Api, rout
         assert set(answer.headers["allow"].split(", ")) == route.allow
 
 
-@for_routes(lambda route: route.is_first_of_path)
+@for_routes(lambda route: route.is_first_of_path, is_decided_early=True)
 async def test_options_is_204_with_every_method(api: Api, route: Route) -> None:
     answer = await api.anonymous.options(route.url())
     assert (answer.status_code, answer.content) == (204, b"")
@@ -83,7 +83,7 @@ async def test_names_that_are_no_text_are_404(api: Api, route: Route) -> None:
         await assert_problem(api, answer, "not-found")
 
 
-@for_routes(lambda route: route.is_api and route.is_first_of_path)
+@for_routes(lambda route: route.is_api and route.is_first_of_path, is_decided_early=True)
 async def test_a_slash_at_the_end_is_another_path(api: Api, route: Route) -> None:
     answer = await api.send(api.admin, route, route.url() + "/")
     assert answer.status_code in (404, 405), "no redirect: it would repeat the Host header"
@@ -105,21 +105,21 @@ async def test_an_unknown_object_is_404(api: Api, route: Route) -> None:
 # Media types
 
 
-@for_routes(lambda route: route.target.is_json)
+@for_routes(lambda route: route.target.is_json, is_decided_early=True)
 async def test_an_accept_header_without_json_is_406(api: Api, route: Route) -> None:
     for accept in ("text/csv", "text/html, image/*", "application/json;q=0", "application/xml"):
         answer = await api.send(api.admin, route, route.url(), headers={"Accept": accept})
         await assert_problem(api, answer, "not-acceptable")
 
 
-@for_routes(lambda route: route.target.is_json)
+@for_routes(lambda route: route.target.is_json, is_decided_early=True)
 async def test_an_accept_header_with_json_is_taken(api: Api, route: Route) -> None:
     for accept in ("application/json", "application/*", "*/*", "text/html, application/json;q=0.1", "*/*;q=0.5"):
         answer = await api.send(api.admin, route, route.url(), headers={"Accept": accept})
         assert answer.status_code != 406
 
 
-@for_routes(_takes_json)
+@for_routes(_takes_json, is_decided_early=True)
 async def test_another_content_type_is_415(api: Api, route: Route) -> None:
     taken = {"application/json", "application/merge-patch+json"} if route.method == "PATCH" else {"application/json"}
     name = "accept-patch" if route.method == "PATCH" else "accept"
@@ -144,7 +144,7 @@ async def test_parameters_and_case_of_the_content_type_do_not_matter(api: Api, r
 # Bodies
 
 
-@for_routes(_takes_json)
+@for_routes(_takes_json, is_decided_early=True)
 async def test_what_is_no_json_is_400(api: Api, route: Route) -> None:
     for body in _BROKEN_BODIES:
         answer = await api.admin.request(route.method, route.url(), content=body, headers=_JSON)
@@ -152,7 +152,7 @@ async def test_what_is_no_json_is_400(api: Api, route: Route) -> None:
         await assert_problem(api, answer, "malformed-body")
 
 
-@for_routes(_takes_json)
+@for_routes(_takes_json, is_decided_early=True)
 async def test_a_missing_body_is_refused(api: Api, route: Route) -> None:
     answer = await api.admin.request(route.method, route.url(), headers=_JSON)
     assert answer.status_code in (400, 422)
@@ -223,7 +223,7 @@ def _oversized(route: Route) -> _Counted:
     return _Counted(4 + 4 * (route.target.max_body_bytes // len(_CHUNK)))
 
 
-@for_routes(_takes_json)
+@for_routes(_takes_json, is_decided_early=True)
 async def test_a_body_declared_over_the_limit_is_413_before_any_of_it_is_read(api: Api, route: Route) -> None:
     body, length = _oversized(route), str(route.target.max_body_bytes + 1)
     answer = await api.admin.request(
@@ -233,7 +233,7 @@ async def test_a_body_declared_over_the_limit_is_413_before_any_of_it_is_read(ap
     assert body.taken == 0
 
 
-@for_routes(_takes_json)
+@for_routes(_takes_json, is_decided_early=True)
 async def test_a_body_in_chunks_is_413_as_soon_as_it_is_over_the_limit(api: Api, route: Route) -> None:
     body = _oversized(route)
     answer = await api.admin.request(route.method, route.url(), content=body, headers=_JSON)

@@ -144,7 +144,7 @@ async def test_a_url_is_kept_byte_for_byte(url: str, make_link: MakeLink) -> Non
 
 @pytest.mark.parametrize(
     "url",
-    ["http://slice.test/other", "HTTPS://SLICE.test:443/other?x#y", "http://slice.test./other", "http://slice.test/./a/../b",
+    ["http://slice.test/other", "HTTPS://SLICE.test:443/other?x#y", "http://slice.test./other", "http://slice.test/./a/../z",
      "http://slice.test//other", "http://slice.test/%6fther"],
 )  # fmt: skip
 async def test_a_url_that_would_redirect_here_again_is_refused(url: str, client: httpx.AsyncClient) -> None:

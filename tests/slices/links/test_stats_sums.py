@@ -92,7 +92,7 @@ def name_of(interval: Interval, zone: ZoneInfo, moment: datetime) -> Any:
     """What tells the interval of a moment from its neighbours."""
     local = moment.astimezone(zone)
     return {
-        "hour": (local.date(), local.hour, local.utcoffset()),
+        "hour": moment - timedelta(minutes=local.minute),  # a change by whole hours leaves the minutes as they go on
         "day": local.date(),
         "week": local.isocalendar()[:2],
         "month": (local.year, local.month),
