@@ -26,6 +26,13 @@ def test_an_interval_counts_from_the_last_time() -> None:
     assert due_after(schedule, at("2026-01-31T09:10:00+00:00"), 3) == at("2026-01-31T12:10:00+00:00")
 
 
+def test_an_interval_ends_with_the_calendar() -> None:
+    schedule = Schedule(every_seconds=3600)
+    assert due_after(schedule, at("9999-12-31T22:59:59+00:00")) == at("9999-12-31T23:59:59+00:00")
+    assert due_after(schedule, at("9999-12-31T22:59:59+00:00"), 2) is None
+    assert list(moments_after(schedule, at("9999-12-31T23:00:00+00:00"))) == []
+
+
 def test_a_cron_job_every_hour_runs_twice_in_the_hour_that_comes_twice() -> None:
     schedule = Schedule(cron="0 * * * *", timezone="Europe/Riga")
     assert told(schedule, "2023-10-29T01:30:00+03:00", 4) == ["28 23:00", "29 00:00", "29 01:00", "29 02:00"]
