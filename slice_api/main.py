@@ -13,7 +13,7 @@ from slice_api.chassis.clock import Clock, system_clock
 from slice_api.chassis.discovery import survey
 from slice_api.chassis.edge import Edge
 from slice_api.chassis.errors import install_error_handlers
-from slice_api.chassis.logs import Write, make_logger, write_to_stderr
+from slice_api.chassis.logs import Write, make_logger, make_request_logger, write_to_stderr
 from slice_api.chassis.openapi import install_openapi, operation_id
 from slice_api.chassis.storage.engines import make_storage
 from slice_api.chassis.web_files import page_names, read_web_files
@@ -22,11 +22,16 @@ from slice_api.settings import Settings
 WEB_FOLDER = Path(__file__).parent.parent / "web"
 
 
+def _has_telemetry() -> bool:
+    """Whether OpenTelemetry's SDK is there: without it nobody can listen, and no request need ask who does."""
+    return find_spec("opentelemetry.sdk") is not None
+
+
 def _telemetry() -> TelemetryConfig:
-    """OpenTelemetry as FastAPI has it; without its SDK nobody can listen, and no request need ask who does."""
-    if find_spec("opentelemetry.sdk") is None:
-        return {"tracing": False, "metrics": False, "logs": False}
-    return {"operation_spans": False}
+    """OpenTelemetry as FastAPI has it."""
+    if _has_telemetry():
+        return {"operation_spans": False}
+    return {"tracing": False, "metrics": False, "logs": False}
 
 
 def create_app(
@@ -45,6 +50,7 @@ def create_app(
         storage=make_storage(settings.storage_url, clock),
         clock=clock,
         log=make_logger(settings, write_log),
+        request_log=make_request_logger(settings, write_log),
         web=read_web_files(WEB_FOLDER, {each.name: each.folder for each in found if each.slice}),
     )
     app = FastAPI(
@@ -61,5 +67,5 @@ def create_app(
     mount_slices(app, chassis)
     install_openapi(app, chassis)
     install_error_handlers(app)
-    app.add_middleware(Edge, chassis=chassis)
+    app.add_middleware(Edge, chassis=chassis, overrides=app.dependency_overrides, is_traced=_has_telemetry())
     return app

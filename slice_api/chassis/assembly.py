@@ -66,9 +66,11 @@ class Chassis:
         storage: Storage,
         clock: Clock,
         log: Logger,
+        request_log: Logger,
         web: WebFiles,
     ) -> None:
-        self.settings, self.storage, self.clock, self.log, self.web = settings, storage, clock, log, web
+        self.settings, self.storage, self.clock, self.web = settings, storage, clock, web
+        self.log, self.request_log = log, request_log
         self.slices = slices = slices_of(found)
         self.cards = Cards(found)
         self.metrics = Metrics()
@@ -187,7 +189,7 @@ def _file_routes(app: FastAPI, chassis: Chassis, each: Slice, included: Any, *, 
         is_api_route = getattr(context, "body_field", ...) is not ...
         limit = context.max_body_size if is_api_route else None
         path = context.path_format or context.path or ""
-        route_app = prepared(context, app.dependency_overrides)
+        route_app, is_prepared = prepared(context, app.dependency_overrides)
         for method in context.methods or ():
             is_own = not is_root or path == "/api"
             target = Target(
@@ -198,6 +200,7 @@ def _file_routes(app: FastAPI, chassis: Chassis, each: Slice, included: Any, *, 
                 method=method,
                 path=path,
                 scope=scope_of(context.endpoint, each.name, method, each.settings, is_root=is_root),
+                is_prepared=is_prepared,
                 is_json=is_api_route and _answers_json(context) and is_own,
                 takes_json=is_api_route and _reads_json(context),
                 takes_stream=is_reading_stream(context.endpoint),

@@ -7,20 +7,29 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from slice_api.chassis.exchange import exchange_of
-from slice_api.chassis.problems import as_problem, conflict, from_validation, problem_response
+from slice_api.chassis.problems import Problem, as_problem, conflict, from_validation, internal, problem_response
 from slice_api.chassis.storage.tx import Taken
+
+_KNOWN = (HTTPException, RequestValidationError, Taken)
+
+
+def known_problem(error: Any) -> Problem | None:
+    """What a route or the framework raised, as a Problem; None for what nobody expected."""
+    if isinstance(error, RequestValidationError):
+        return from_validation(list(error.errors()))
+    if isinstance(error, Taken):
+        return conflict(f"{str(error)[:1].upper()}{str(error)[1:]}.")
+    if isinstance(error, HTTPException):
+        return as_problem(error)
+    return None
 
 
 async def _answer(request: Request, error: Any) -> Response:
-    if isinstance(error, RequestValidationError):
-        error = from_validation(list(error.errors()))
-    elif isinstance(error, Taken):
-        error = conflict(f"{str(error)[:1].upper()}{str(error)[1:]}.")
     path, request_id = request.scope["path"], exchange_of(request.scope).request_id
-    return problem_response(as_problem(error), instance=path, request_id=request_id)
+    return problem_response(known_problem(error) or internal(), instance=path, request_id=request_id)
 
 
 def install_error_handlers(app: FastAPI) -> None:
     """Problems for the framework's errors and ours; anything unexpected is the edge's to answer."""
-    for kind in (HTTPException, RequestValidationError, Taken):
+    for kind in _KNOWN:
         app.add_exception_handler(kind, _answer)

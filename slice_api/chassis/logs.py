@@ -102,6 +102,10 @@ def _renderers(settings: Settings) -> list[Any]:
     return [structlog.processors.format_exc_info, _as_json]
 
 
+def _level_of(settings: Settings) -> int:
+    return logging.getLevelNamesMapping()[settings.log_level.upper()]
+
+
 def make_logger(settings: Settings, write: Write = write_to_stderr) -> Logger:
     """The logger of one app: nothing global, so that two apps in one process never share lines."""
     shared: list[Any] = [
@@ -110,14 +114,35 @@ def make_logger(settings: Settings, write: Write = write_to_stderr) -> Logger:
         _add_time(),
         _hide_secrets,
     ]
-    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     logger: Logger = structlog.wrap_logger(
         LineWriter(write),
         processors=shared + _renderers(settings),
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=structlog.make_filtering_bound_logger(_level_of(settings)),
         context_class=dict,
     ).bind()
     return logger
+
+
+def make_request_logger(settings: Settings, write: Write = write_to_stderr) -> Logger:
+    """The logger of the one line that each request has: its fields are known, so that little need be looked for."""
+    if _renders_colour(settings):
+        return make_logger(settings, write)
+    logger: Logger = structlog.wrap_logger(
+        LineWriter(write),
+        processors=[_as_request_line(_add_time())],
+        wrapper_class=structlog.make_filtering_bound_logger(_level_of(settings)),
+        context_class=dict,
+    ).bind()
+    return logger
+
+
+def _as_request_line(add_time: Callable[[Any, str, EventDict], EventDict]) -> Callable[[Any, str, EventDict], bytes]:
+    def render(logger: Any, name: str, event: EventDict) -> bytes:
+        add_time(logger, name, event)
+        event["level"], event["request_id"] = name, REQUEST_ID.get()
+        return _as_json(logger, name, event)
+
+    return render
 
 
 class StandardLogHandler(logging.Handler):

@@ -1,11 +1,60 @@
 """Metrics of one app, in Prometheus' text form."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-_LABELS = ("slice", "route", "method", "status")
+_NAMES = (*map(str, map(float, _BUCKETS)), "+Inf")
+_LABELS = ("slice", "route", "method")
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class _Series:
+    """The answers of one route: how many of each class of status, and how long they took."""
+
+    __slots__ = ("by_class", "by_time", "seconds")
+
+    def __init__(self) -> None:
+        self.by_class: dict[int, int] = {}
+        self.by_time = [0] * len(_NAMES)
+        self.seconds = 0.0
+
+    def note(self, status_class: int, seconds: float) -> None:
+        self.by_class[status_class] = self.by_class.get(status_class, 0) + 1
+        self.by_time[bisect_left(_BUCKETS, seconds)] += 1
+        self.seconds += seconds
+
+
+class _Answers(Collector):
+    """The answers of one app, counted on its loop alone: without the locks that other counters need for threads."""
+
+    def __init__(self) -> None:
+        self.series: dict[tuple[str, str, str], _Series] = {}
+
+    def note(self, labels: tuple[str, str, str], status: int, seconds: float) -> None:
+        series = self.series.get(labels)
+        if series is None:
+            series = self.series[labels] = _Series()
+        series.note(status // 100, seconds)
+
+    def collect(self) -> Iterator[Metric]:
+        requests = CounterMetricFamily("slice_requests", "Requests answered.", labels=(*_LABELS, "status"))
+        durations = HistogramMetricFamily(
+            "slice_request_duration_seconds", "Time until the answer was sent.", labels=_LABELS
+        )
+        for labels, series in self.series.items():
+            for status_class, count in series.by_class.items():
+                requests.add_metric((*labels, f"{status_class}xx"), count)
+            buckets = list(zip(_NAMES, accumulate(series.by_time), strict=True))
+            durations.add_metric(labels, buckets, series.seconds)
+        yield requests
+        yield durations
 
 
 class Metrics:
@@ -13,16 +62,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._requests = Counter("slice_requests", "Requests answered.", _LABELS, registry=self.registry)
-        self._seconds = Histogram(
-            "slice_request_duration_seconds",
-            "Time until the answer was sent.",
-            ("slice", "route", "method"),
-            buckets=_BUCKETS,
-            registry=self.registry,
-        )
-        self._series: dict[tuple[str, str, str, int], tuple[Counter, Histogram]] = {}
-        """The series of each kind of answer: looking them up by their labels costs more than counting."""
+        self._answers = _Answers()
+        self.registry.register(self._answers)
         self.running = 0
         """Requests being answered."""
         running = Gauge("slice_requests_running", "Requests being answered.", registry=self.registry)
@@ -37,14 +78,7 @@ class Metrics:
 
     def answered(self, slice_name: str, route: str, method: str, status: int, seconds: float) -> None:
         """Count one answer."""
-        key = (slice_name, route, method, status // 100)
-        series = self._series.get(key)
-        if series is None:
-            requests = self._requests.labels(slice_name, route, method, f"{status // 100}xx")
-            series = self._series[key] = (requests, self._seconds.labels(slice_name, route, method))
-        requests, durations = series
-        requests.inc()
-        durations.observe(seconds)
+        self._answers.note((slice_name, route, method), status, seconds)
 
     def text(self) -> bytes:
         return generate_latest(self.registry)

@@ -81,16 +81,16 @@ def _steps(endpoint: Any, texts: Sequence[str]) -> list[_Step] | None:
     return plan.steps
 
 
-def prepared(context: Any, overrides: Mapping[Any, Any]) -> ASGIApp:
+def prepared(context: Any, overrides: Mapping[Any, Any]) -> tuple[ASGIApp, bool]:
     """The application of a route: its plan where it is simple, FastAPI's own otherwise and while there are overrides.
 
-    `context` is what `iter_route_contexts` gives of the route.
+    And whether it is a plan. `context` is what `iter_route_contexts` gives of the route.
     """
     own: ASGIApp = context.app
     texts = tuple(context.param_convertors)
     steps = None if getattr(context, "dependencies", True) else _steps(context.endpoint, texts)
     if steps is None:
-        return own
+        return own, False
     *before, (endpoint, places) = steps
 
     async def run(scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,4 +104,4 @@ def prepared(context: Any, overrides: Mapping[Any, Any]) -> ASGIApp:
         response = await endpoint(*[values[place] for place in places])
         await response(scope, receive, send)
 
-    return run
+    return run, True

@@ -99,6 +99,8 @@ class Target:
     """The template, such as `/api/links/{slug}`."""
     scope: str | None
     """The scope it needs: None for public, "" for any key."""
+    is_prepared: bool
+    """Whether its app is a prepared call, which needs nothing of what FastAPI puts around its routes."""
     is_json: bool
     """Whether it answers with JSON, so that an Accept header can exclude it."""
     takes_json: bool

@@ -11,6 +11,7 @@ import orjson
 from fastapi import HTTPException
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -278,7 +279,7 @@ _KIND_OF_STATUS = {400: "malformed-request"} | {
 }
 
 
-def as_problem(error: HTTPException) -> Problem:
+def as_problem(error: StarletteHTTPException) -> Problem:
     """Any HTTPException, the framework's own too, as a Problem."""
     if isinstance(error, Problem):
         return error

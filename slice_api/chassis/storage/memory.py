@@ -2,7 +2,7 @@
 
 import asyncio
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from itertools import islice
 from operator import itemgetter
@@ -29,12 +29,14 @@ R = TypeVar("R")
 _AS_TEXT = (date, UUID)
 _FROM_BELOW, _FROM_ABOVE = frozenset({"gt", "ge", "eq"}), frozenset({"lt", "le", "eq"})
 """Conditions before and behind which nothing in the order of their field meets them."""
+_MOST_WAITING = 10_000
+"""So many rows may wait to take their places in an order: until then what stood there before is held too."""
 
 Ranked = tuple[bool, Any, str]
 """A place in an order: whether there is a value (missing ones first), the value, the key."""
 
 
-class _Order(Protocol):
+class _Places(Protocol):
     """Places in their order, of which one moves quickly among many: in a plain list all behind it would move too."""
 
     def __len__(self) -> int: ...
@@ -66,7 +68,7 @@ def _places_before(part: Sequence[tuple[int, Any]], field: str, moment: datetime
     return [place for place, at in moments if at is not None and at < moment]
 
 
-def _bounds(ranked: _Order, order: str, where: Sequence[Condition]) -> tuple[int, int]:
+def _bounds(ranked: _Places, order: str, where: Sequence[Condition]) -> tuple[int, int]:
     """From where to where in an order those lie that meet the conditions on its own field."""
     begin, end = 0, len(ranked)
     if any(each.field == order and each.operator != "missing" for each in where):
@@ -80,7 +82,7 @@ def _bounds(ranked: _Order, order: str, where: Sequence[Condition]) -> tuple[int
 
 
 def _behind(
-    ranked: _Order, order: str, where: Sequence[Condition], place: Ranked | None, is_descending: bool
+    ranked: _Places, order: str, where: Sequence[Condition], place: Ranked | None, is_descending: bool
 ) -> Iterator[Ranked]:
     """The places behind `place`, in the order asked for, but for those that conditions on its field shut out."""
     begin, end = _bounds(ranked, order, where)
@@ -89,6 +91,41 @@ def _behind(
     if place is not None and not is_descending:
         begin = max(begin, ranked.bisect_right(place))
     return ranked.islice(begin, max(begin, end), reverse=is_descending)
+
+
+class _Order:
+    """The rows of a table in the order of a field.
+
+    Rows take their new places when somebody asks for the order: what is written time and again moves once.
+    """
+
+    def __init__(self, field: str, rows: Mapping[str, Row]) -> None:
+        self._field, self._rows = field, rows
+        self._places: _Places = SortedList(_ranked(_value(row, field), key) for key, row in rows.items())  # type: ignore[no-untyped-call]
+        self._before: dict[str, Row | None] = {}
+        """What stood under the keys that have changed since, when they took the places that they have."""
+
+    def note(self, key: str, held: Row | None) -> None:
+        """Note that something else stands under a key than did."""
+        self._before.setdefault(key, held)
+        if len(self._before) > _MOST_WAITING:
+            self.places()
+
+    def places(self) -> _Places:
+        """The places as they are now."""
+        for key, held in self._before.items():
+            self._move(key, held, self._rows.get(key))
+        self._before.clear()
+        return self._places
+
+    def _move(self, key: str, held: Row | None, row: Row | None) -> None:
+        old, new = _value(held, self._field), _value(row, self._field)
+        if held is not None and row is not None and old == new:
+            return
+        if held is not None:
+            self._places.remove(_ranked(old, key))
+        if row is not None:
+            self._places.add(_ranked(new, key))
 
 
 class _Table:
@@ -100,11 +137,10 @@ class _Table:
         self.unique: dict[str, dict[Any, str]] = {field: {} for field in collection.unique}
         self.orders: dict[str, _Order] = {}
 
-    def order(self, field: str) -> _Order:
+    def order(self, field: str) -> _Places:
         if field not in self.orders:
-            places = (_ranked(getattr(row.document, field), key) for key, row in self.rows.items())
-            self.orders[field] = SortedList(places)  # type: ignore[no-untyped-call]
-        return self.orders[field]
+            self.orders[field] = _Order(field, self.rows)
+        return self.orders[field].places()
 
     def check_unique(self, key: str, document: Any) -> None:
         for field, keys in self.unique.items():
@@ -122,19 +158,9 @@ class _Table:
             if old != new:
                 keys.pop(old, None)
                 keys.update({} if new is None else {new: key})
-        for field, ranked in self.orders.items():
-            self._move(ranked, held, row, field, key)
+        for order in self.orders.values():
+            order.note(key, held)
         return held
-
-    @staticmethod
-    def _move(ranked: _Order, held: Row | None, row: Row | None, field: str, key: str) -> None:
-        old, new = _value(held, field), _value(row, field)
-        if held is not None and row is not None and old == new:
-            return
-        if held is not None:
-            ranked.remove(_ranked(old, key))
-        if row is not None:
-            ranked.add(_ranked(new, key))
 
 
 class _Tape:

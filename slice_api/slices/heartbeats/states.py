@@ -186,12 +186,9 @@ def heard(record: Record, terms: Terms, signal: Signal, rid: str | None, now: da
     failures = record.failures + 1 if signal == "fail" else 0
     is_tolerated = failures < terms.failures_before_alert and record.status != "down"
     status: Status = "up" if signal == "success" or is_tolerated else "down"
-    after = _ended(record, terms, rid, now, is_failure=signal == "fail")._replace(
-        status=status,
-        last_ping_at=now,
-        failures=failures,
-        due_at=_due_at(record, terms, now) if status == "up" else None,
-    )
+    run = _run_after(record, terms, rid, now, is_failure=signal == "fail")
+    due_at = _due_at(record, terms, now) if status == "up" else None
+    after = Record(status, now, due_at, run.begun_at, run.rid, run.took, failures, record.is_untold, run.is_missed)
     flip = Flip(now, record.status, status, "fail" if status == "down" else None) if status != record.status else None
     return _told(after, terms, flip, now)
 
@@ -215,20 +212,31 @@ def _due_at(record: Record, terms: Terms, now: datetime) -> datetime | None:
     return due_after(terms.schedule, now)
 
 
-def _ended(record: Record, terms: Terms, rid: str | None, now: datetime, *, is_failure: bool) -> Record:
-    """The end of a run: it has a duration where it is the end of the run that was last begun.
+class _Run(NamedTuple):
+    """The run that goes on, if one does, and how long the one took that has just ended."""
+
+    begun_at: datetime | None = None
+    rid: str | None = None
+    took: float | None = None
+    is_missed: bool = False
+
+
+_NO_RUN: Final = _Run()
+
+
+def _run_after(record: Record, terms: Terms, rid: str | None, now: datetime, *, is_failure: bool) -> _Run:
+    """The run after the end of one: it took so long where it is the one that was last begun.
 
     A success of another run leaves that one open; should that have taken too long by then, it is not held against it.
     """
     if record.last_start_at is None:
-        return record if record.last_duration_seconds is None else record._replace(last_duration_seconds=None)
-    is_it = rid == record.last_start_rid
-    took = (now - record.last_start_at).total_seconds() if is_it else None
-    if is_it or is_failure or rid is None:
-        return _closed(record)._replace(last_duration_seconds=took)
+        return _NO_RUN
+    if rid == record.last_start_rid:
+        return _Run(took=(now - record.last_start_at).total_seconds())
+    if is_failure or rid is None:
+        return _NO_RUN
     limit = _run_ends(record, terms)
-    is_missed = limit is None or limit.at <= now
-    return record._replace(last_duration_seconds=None, is_run_missed=is_missed)
+    return _Run(record.last_start_at, record.last_start_rid, None, is_missed=limit is None or limit.at <= now)
 
 
 def _closed(record: Record) -> Record:

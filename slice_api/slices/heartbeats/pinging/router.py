@@ -37,6 +37,8 @@ _HEADERS: Final = {
     "Cache-Control": "max-age=0, no-cache, no-store, must-revalidate, private",
 }
 _TEXT: Final = "text/plain; charset=utf-8"
+_OK: Final = Response(b"OK", 200, _HEADERS, _TEXT)
+_CREATED: Final = Response(b"Created", 201, _HEADERS, _TEXT)
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "It is noted", "content": {"text/plain": {"example": "OK"}}},
     201: {"description": "It is noted, and its check was made", "content": {"text/plain": {"example": "Created"}}},
@@ -116,7 +118,7 @@ async def _answer(noted: Awaitable[bool]) -> Response:
         is_new = await noted
     except RefusalError as refusal:
         return Response(refusal.text, refusal.status, _CORS, _TEXT)
-    return Response(b"Created" if is_new else b"OK", 201 if is_new else 200, _HEADERS, _TEXT)
+    return _CREATED if is_new else _OK
 
 
 async def _note_either(given: Incoming, name: str, step: str) -> bool:
