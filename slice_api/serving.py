@@ -108,7 +108,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         if self.started:
-            _spare_garbage_collector()
+            spare_garbage_collector()
             self._when_started()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -116,7 +116,7 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def _spare_garbage_collector() -> None:
+def spare_garbage_collector() -> None:
     """Look for garbage only among what is made from now on, and less often: what the start has made stays anyhow.
 
     Going through all of it again and again took 5 % of the time of a redirect.

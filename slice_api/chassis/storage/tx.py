@@ -342,6 +342,10 @@ class Tx:
         check_conditions(log, where)
         return self._rows.read(log, partition, where, False, after, limit)
 
+    def newest(self, log: Log[M], limit: int, *, partition: str = "") -> list[M]:
+        """The newest entries, newest first: for what is no page, and so has no cursor."""
+        return [entry for _, entry in self._rows.read(log, partition, (), True, None, limit)]
+
     def ends(self, log: Log[Any], *, partition: str = "") -> tuple[int, int]:
         """The positions of the oldest and of the newest entry held; (1, 0) when none is."""
         return self._rows.ends(log, partition)

@@ -28,6 +28,7 @@ from slice_api.slices.heartbeats.schemas import (
     Snooze,
     StoredHeartbeat,
     brief_of,
+    unique_key_of,
 )
 from slice_api.slices.heartbeats.shown import as_shown
 from slice_api.slices.heartbeats.slugs import free_slug
@@ -45,9 +46,11 @@ def create_heartbeat(tx: Tx, new: NewHeartbeat, caller: Principal, site: Site) -
 def insert_check(tx: Tx, fields: HeartbeatFields, by: str, **more: Any) -> StoredHeartbeat:
     """Keep a check that was not there, just as it is given, and tell of it."""
     given = {name: getattr(fields, name) for name in HeartbeatFields.model_fields}
+    check_id = str(uuid4())
     check = StoredHeartbeat(
         **given,
-        id=str(uuid4()),
+        id=check_id,
+        unique_key=unique_key_of(check_id),
         badge_id=str(uuid4()),
         created_at=tx.now,
         updated_at=tx.now,

@@ -1,5 +1,6 @@
 """Taking note of pings and of deadlines: each changes a check in one transaction, with what is told of it."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -73,19 +74,27 @@ class Noted(NamedTuple):
 
 def take_ping(tx: Tx, check_id: str, arrival: Arrival, keep: int) -> bool:
     """Note a ping; gives whether there is such a check."""
+    return take_pings(tx, check_id, (arrival,), keep)
+
+
+def take_pings(tx: Tx, check_id: str, arrivals: Sequence[Arrival], keep: int) -> bool:
+    """Note pings of one check in their order; gives whether there is such a check."""
     noted: list[Noted] = []
 
-    def change(held: StoredHeartbeat) -> StoredHeartbeat:
-        noted[:] = [hear(held, arrival, tx.now)]
-        return noted[0].check
+    def change(check: StoredHeartbeat) -> StoredHeartbeat:
+        noted.clear()
+        for arrival in arrivals:
+            noted.append(hear(check, arrival, tx.now))
+            check = noted[-1].check
+        return check
 
     if tx.update(store.CHECKS, check_id, change, is_silent=True) is None:
         return False
-    ping = noted[0].ping
-    if ping is not None:
-        store.add_ping(tx, check_id, ping, arrival.body, keep)
-    if noted[0].flips or noted[0].told:
-        tell(tx, noted[0])
+    pings = [each.ping for each in noted if each.ping is not None]
+    store.add_pings(tx, check_id, pings, [arrival.body for arrival in arrivals], keep)
+    for each in noted:
+        if each.flips or each.told:
+            tell(tx, each)
     return True
 
 

@@ -1,10 +1,17 @@
 """Checks, their pings and changes of state as they come in, go out and are kept, and what is told about them."""
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import sha1
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    Field,
+    StringConstraints,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from slice_api.chassis import Change, Event, Integer, Schema, Time
 from slice_api.slices.heartbeats.schedules import (
@@ -19,12 +26,13 @@ from slice_api.slices.heartbeats.states import Reason, Record, Status
 
 State = Literal["new", "up", "grace", "down", "paused", "running"]
 Order = Literal[
-    "name", "-name", "created_at", "-created_at", "last_ping_at", "-last_ping_at", "next_due_at", "-next_due_at",
+    "name", "-name", "created_at", "-created_at", "next_due_at", "-next_due_at",
 ]  # fmt: skip
 
 MOST_NAME: Final = 100
 MOST_TAGS_TEXT: Final = 500
 
+_KNOWN_SCHEDULES: Final = 1_000
 EVERY_DAY: Final = Schedule(every_seconds=86_400)
 
 _YEAR_SECONDS = Field(ge=LEAST_SECONDS, le=MOST_SECONDS, strict=True)
@@ -144,43 +152,62 @@ class Snooze(Schema):
     """Until when; null for no longer."""
 
 
+@lru_cache(_KNOWN_SCHEDULES)
+def _known_schedule(fields: tuple[tuple[str, Any], ...]) -> Schedule:
+    return Schedule.model_validate(dict(fields))
+
+
+def _kept_schedule(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    """Most checks that are read have one of a few schedules, which are looked at once."""
+    return _known_schedule(tuple(value.items())) if isinstance(value, dict) else check(value)
+
+
 class StoredHeartbeat(HeartbeatFields):
-    """A check as it is kept: its terms, what was heard of it, and the deadline that follows from both."""
+    """A check as it is kept: its terms, what was heard of it, and the deadline that follows from both.
+
+    It is read with every ping, so that its fields are plain: what stands in them was checked when it came in.
+    """
 
     id: str
     """A UUID, lower-case, with dashes."""
+    unique_key: str
+    """The name by which read-only clients know it."""
     badge_id: str
     """A UUID that tells nothing of the other."""
+    name: str
+    slug: str = ""
+    tags: list[str] = Field(default=[])
+    description: str = ""
+    schedule: Annotated[Schedule, WrapValidator(_kept_schedule)] = EVERY_DAY
+    start_kw: str = ""
+    success_kw: str = ""
+    failure_kw: str = ""
+    snoozed_until: AwareDatetime | None = None
     filter_subject: bool = False
     filter_body: bool = False
     """What of e-mails would be looked at, for clients that set it."""
-    created_at: Time
-    updated_at: Time
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
     created_by: str
     status: Status = "new"
     n_pings: int = 0
-    last_ping_at: Time | None = None
-    due_at: Time | None = None
-    last_start_at: Time | None = None
+    last_ping_at: AwareDatetime | None = None
+    due_at: AwareDatetime | None = None
+    last_start_at: AwareDatetime | None = None
     last_start_rid: str | None = None
     last_duration_seconds: float | None = None
     failures: int = 0
     is_untold: bool = False
     is_run_missed: bool = False
-    alert_at: Time | None = None
+    alert_at: AwareDatetime | None = None
     """When its deadline passes."""
-    open_runs: dict[str, Time] = Field(default={})
+    open_runs: dict[str, AwareDatetime] = Field(default={})
     """When runs began that have not ended, by their ids; the one without an id under the empty text."""
 
     @property
     def is_running(self) -> bool:
         """Whether a run has begun whose end is awaited."""
         return self.last_start_at is not None
-
-    @cached_property
-    def unique_key(self) -> str:
-        """The name by which read-only clients know it (as Healthchecks makes it)."""
-        return sha1(self.id.replace("-", "")[:16].encode(), usedforsecurity=False).hexdigest()
 
     @property
     def record(self) -> Record:
@@ -196,6 +223,11 @@ class StoredHeartbeat(HeartbeatFields):
             self.is_untold,
             self.is_run_missed,
         )
+
+
+def unique_key_of(check_id: str) -> str:
+    """The name by which read-only clients know a check (as Healthchecks makes it)."""
+    return sha1(check_id.replace("-", "")[:16].encode(), usedforsecurity=False).hexdigest()
 
 
 class Heartbeat(HeartbeatFields):

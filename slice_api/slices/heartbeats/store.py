@@ -38,12 +38,12 @@ from slice_api.slices.heartbeats.status_pages.schemas import StoredStatusPage
 CHECKS = Collection(
     "heartbeats",
     StoredHeartbeat,
-    indexes=("name", "slug", "tags", "created_at", "last_ping_at", "due_at", "status", "is_running", "alert_at"),
+    indexes=("name", "slug", "tags", "created_at", "due_at", "status", "is_running", "alert_at"),
     unique=("badge_id", "unique_key"),
     search=("name", "slug", "description"),
     noun="heartbeat",
 )
-PINGS = Log("heartbeats_pings", Ping, indexes=("n",))
+PINGS = Log("heartbeats_pings", Ping)
 """One partition for each check."""
 BODIES = Collection("heartbeats_bodies", PingBody, key="key")
 FLIPS = Log("heartbeats_flips", FlipRecord, time="at")
@@ -95,14 +95,16 @@ def overdue_checks(tx: Tx, limit: int) -> list[StoredHeartbeat]:
     return tx.page(CHECKS, PageQuery(limit=limit), order="alert_at", where=[at_most("alert_at", tx.now)]).items
 
 
-def add_ping(tx: Tx, check_id: str, ping: Ping, body: bytes, keep: int) -> None:
-    """Add a ping and its body, and let go of those before the newest `keep`, now and then."""
-    tx.append(PINGS, ping, partition=check_id)
-    if body:
-        tx.insert(BODIES, PingBody(key=body_key(check_id, ping.n), body=b64encode(body).decode()))
-    if ping.n > keep and ping.n % _PRUNE_EVERY == 0:
+def add_pings(tx: Tx, check_id: str, pings: Sequence[Ping], bodies: Sequence[bytes], keep: int) -> None:
+    """Add pings, each with its body, and let go of those before the newest `keep`, now and then."""
+    tx.extend(PINGS, pings, partition=check_id)
+    for ping, body in zip(pings, bodies, strict=True):
+        if body:
+            tx.insert(BODIES, PingBody(key=body_key(check_id, ping.n), body=b64encode(body).decode()))
+    first, last = pings[0].n, pings[-1].n
+    if last > keep and last // _PRUNE_EVERY > (first - 1) // _PRUNE_EVERY:
         tx.trim(PINGS, keep, partition=check_id)
-        tx.clear(BODIES, at_least("key", body_key(check_id, 0)), before("key", body_key(check_id, ping.n - keep + 1)))
+        tx.clear(BODIES, at_least("key", body_key(check_id, 0)), before("key", body_key(check_id, last - keep + 1)))
 
 
 def body_key(check_id: str, n: int) -> str:
@@ -118,11 +120,6 @@ def body_of(tx: Tx, check_id: str, n: int) -> bytes | None:
 def pings_of(tx: Tx, check_id: str, page: PageQuery) -> Page[Ping]:
     """The pings of a check, newest first."""
     return tx.entries(PINGS, page, partition=check_id)
-
-
-def ping_of(tx: Tx, check_id: str, n: int) -> Ping | None:
-    found = tx.entries(PINGS, PageQuery(limit=1), partition=check_id, where=[equals("n", n)]).items
-    return found[0] if found else None
 
 
 def flips_of(tx: Tx, check_id: str, page: PageQuery) -> Page[FlipRecord]:

@@ -99,7 +99,7 @@ async def test_lists_are_found_by_what_people_look_for(
     assert await names(search="FAIL") == ["failed"]
     assert await names(slug="paused") == ["paused"]
     assert (await names(order="-name"))[:2] == ["up", "running"]
-    assert (await names(order="-last_ping_at"))[0] == "up"
+    assert (await names(order="-next_due_at"))[0] == "up"
 
 
 async def test_a_change_leaves_what_is_left_out_and_moves_the_deadline(

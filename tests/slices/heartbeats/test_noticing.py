@@ -45,7 +45,14 @@ steps = st.lists(st.builds(Step, st.integers(0, 200), arrivals), max_size=12)
 
 def new_check(fields: dict[str, Any]) -> StoredHeartbeat:
     return StoredHeartbeat(
-        name="Backup", id="1", badge_id="2", created_at=NINE, updated_at=NINE, created_by="someone", **fields
+        name="Backup",
+        id="1",
+        unique_key="1",
+        badge_id="2",
+        created_at=NINE,
+        updated_at=NINE,
+        created_by="someone",
+        **fields,
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from slice_api.chassis import EVENTS, Condition, Tx, after, at_most, equals, has
+from slice_api.chassis import EVENTS, Condition, Tx, at_most, equals, has
 from slice_api.slices.heartbeats import store
 from slice_api.slices.heartbeats.handlers import apply_change, delete_heartbeat, insert_check, pause_check, resume_check
 from slice_api.slices.heartbeats.management.fields import (
@@ -131,10 +131,7 @@ def resume(tx: Tx, check_id: str) -> StoredHeartbeat:
 
 def newest_pings(tx: Tx, check_id: str, keep: int) -> list[Ping]:
     """The pings that are kept of a check, 1,000 at most, newest first; raises RefusalError."""
-    check, most = named_check(tx, check_id), min(keep, _MOST_PINGS)
-    where = [after("n", check.n_pings - most)]
-    found = tx.read(store.PINGS, 0, partition=check.id, where=where, limit=most)
-    return [ping for _, ping in reversed(found)]
+    return tx.newest(store.PINGS, min(keep, _MOST_PINGS), partition=named_check(tx, check_id).id)
 
 
 def ping_body(tx: Tx, check_id: str, n: str, keep: int) -> bytes:

@@ -1,10 +1,11 @@
 """The pinging API, as Healthchecks has it: plain texts, and no key but the address."""
 
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from hmac import compare_digest
 from typing import Annotated, Any, Final, NamedTuple
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
 from slice_api.chassis import BaseUrl, ClientAddress, Database, Db, reads_stream
 from slice_api.slices.heartbeats.addresses import OwnSecrets
@@ -22,11 +23,20 @@ from slice_api.slices.heartbeats.pinging.requests import (
     check_slug,
     is_action,
 )
-from slice_api.slices.heartbeats.recording import MOST_BODY_BYTES, Arrival, take_ping
+from slice_api.slices.heartbeats.pinging.taking import PingTaker, make_taker, taker_of
+from slice_api.slices.heartbeats.recording import MOST_BODY_BYTES, Arrival
 from slice_api.slices.heartbeats.schemas import Secrets
 from slice_api.slices.heartbeats.settings import HeartbeatsSettings
 
-router = APIRouter()
+
+@asynccontextmanager
+async def _with_taker(app: FastAPI) -> AsyncIterator[None]:
+    """What there is of pings between start and stop: who notes them."""
+    app.state.heartbeats_pings = make_taker(app)
+    yield
+
+
+router = APIRouter(lifespan=_with_taker)
 
 _MOST_BYTES: Final = 64 * 2**20
 """What is read of a body, though most of it is let go of."""
@@ -53,6 +63,7 @@ class Incoming(NamedTuple):
 
     request: Request
     db: Database
+    taker: PingTaker
     options: HeartbeatsSettings
     secrets: Secrets
     client: str
@@ -60,9 +71,15 @@ class Incoming(NamedTuple):
 
 
 async def _incoming(
-    request: Request, db: Db, options: Options, secrets: OwnSecrets, client: ClientAddress, base_url: BaseUrl
+    request: Request,
+    db: Db,
+    taker: Annotated[PingTaker, Depends(taker_of)],
+    options: Options,
+    secrets: OwnSecrets,
+    client: ClientAddress,
+    base_url: BaseUrl,
 ) -> Incoming:
-    return Incoming(request, db, options, secrets, client, base_url)
+    return Incoming(request, db, taker, options, secrets, client, base_url)
 
 
 Given = Annotated[Incoming, Depends(_incoming)]
@@ -133,7 +150,7 @@ async def _note(given: Incoming, check_id: str, step: str) -> bool:
         raise RefusalError(404, NOT_FOUND)
     action = action_of(step)
     arrival = await _arrival(given, action, asked_of(given.request.scope["query_string"]).rid)
-    if not await given.db.transact(take_ping, check_id, arrival, given.options.keep_pings):
+    if not await given.taker.take(given.db, check_id, arrival, given.options.keep_pings):
         raise RefusalError(404, NOT_FOUND)
     return False
 

@@ -1,5 +1,6 @@
 """What a ping costs: in memory and on SQLite against a plain FastAPI endpoint, and with 100,000 checks against one."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,12 +12,12 @@ from uuid import UUID
 
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slice_api.chassis import Database, Tx
 from slice_api.main import create_app
 from slice_api.slices.heartbeats.schedules import Schedule
-from slice_api.slices.heartbeats.schemas import Order, StoredHeartbeat
+from slice_api.slices.heartbeats.schemas import Order, StoredHeartbeat, unique_key_of
 from slice_api.slices.heartbeats.store import CHECKS
 from tests.load.measure import Request, compare, ratio_line, report
 from tests.support import chassis_of, client_of, make_settings, running
@@ -25,7 +26,8 @@ MEMORY_TARGET: Final = 1.5
 SQLITE_TARGET: Final = 3.0
 MANY_TARGET: Final = 1.1
 CRON_TARGET: Final = 1.2
-FEW: Final = 2
+FEW: Final = 32
+AT_ONCE: Final = 32
 CHECKS_AT_ONCE: Final = 100_000
 BY_CRON: Final = 1
 """The number of a check whose schedule is a cron expression."""
@@ -58,6 +60,7 @@ def _fill(tx: Tx, numbers: Sequence[int]) -> None:
         check = StoredHeartbeat(
             id=check_id(number),
             badge_id=check_id(number + 2**40),
+            unique_key=unique_key_of(check_id(number)),
             name=f"Backup of host {number}",
             slug=f"backup-of-host-{number}",
             tags=["prod", f"rack-{number % 50}"],
@@ -93,6 +96,17 @@ def ping_of(app: ASGIApp, number: int = 0) -> Request:
     return Request(app, "GET", f"/ping/{check_id(number)}", HEADERS)
 
 
+def at_once(app: ASGIApp) -> Request:
+    """Pings of many checks at the same moment, as jobs send them on the minute; to be counted as so many."""
+
+    async def ping_all(scope: Scope, receive: Receive, send: Send) -> None:
+        scopes = [{**scope, "path": path, "raw_path": path.encode()} for path in paths]
+        await asyncio.gather(*(app(each, receive, send) for each in scopes))
+
+    paths = [f"/ping/{check_id(number)}" for number in range(AT_ONCE)]
+    return Request(ping_all, "GET", "/ping", HEADERS)
+
+
 async def _list_in_all_orders(app: FastAPI) -> None:
     """Ask for what the page of a service asks for: the engine keeps orders that were asked for once."""
     async with client_of(app) as client:
@@ -106,18 +120,20 @@ async def run() -> Sequence[bool]:
         folder = Path(stack.enter_context(TemporaryDirectory()))
         log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT)
         stack.callback(os.close, log)
-        requests = {"plain FastAPI": ping_of(plain())}
+        requests = {"plain FastAPI": ping_of(plain()), "plain, at once": at_once(plain())}
         for count in (FEW, CHECKS_AT_ONCE):
             for engine, url in (("memory", ""), ("SQLite", f"sqlite:///{folder}/{count}.db")):
                 app = await stack.enter_async_context(serving_checks(url, count, log))
                 await _list_in_all_orders(app)
                 requests[f"{engine}, {count:,}"] = ping_of(app)
                 requests[f"{engine}, {count:,}, cron"] = ping_of(app, BY_CRON)
+                requests[f"{engine}, {count:,}, at once"] = at_once(app)
         figures = await compare(requests)
     few, many = f"{FEW:,}", f"{CHECKS_AT_ONCE:,}"
     return report([
         ratio_line("ping, in memory", figures, f"memory, {few}", "plain FastAPI", MEMORY_TARGET),
         ratio_line("ping, on SQLite", figures, f"SQLite, {few}", "plain FastAPI", SQLITE_TARGET),
+        ratio_line("pings at once, on SQLite", figures, f"SQLite, {few}, at once", "plain, at once", SQLITE_TARGET),
         ratio_line("ping by cron, in memory", figures, f"memory, {few}, cron", f"memory, {few}", CRON_TARGET),
         ratio_line("ping by cron, on SQLite", figures, f"SQLite, {few}, cron", f"SQLite, {few}", CRON_TARGET),
         ratio_line(f"ping among {many} checks, in memory", figures, f"memory, {many}", f"memory, {few}", MANY_TARGET),
