@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
+import schemathesis
 from fastapi import FastAPI
 
 from slice_api.chassis.discovery import Slice
@@ -237,6 +238,11 @@ class Api:
     def client_with(self, *scopes: str) -> httpx.AsyncClient:
         """A client whose key has just these scopes."""
         return client_of(self.app, key=grant_key(self.app, *scopes))
+
+    @cached_property
+    def generated(self) -> Any:
+        """What requests are made up from: the app's own document, read once."""
+        return schemathesis.openapi.from_dict(self.app.openapi())
 
     async def settle(self) -> None:
         await settle(self.app)

@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.generation import GenerationMode
@@ -70,8 +69,7 @@ def ask_many(
     runner: asyncio.Runner, api: Api, route: Route, mode: GenerationMode, examples: int = _EXAMPLES["memory"]
 ) -> None:
     """Send requests made up for one operation, and hold every answer against the document."""
-    schema = schemathesis.openapi.from_dict(api.app.openapi())
-    operation = schema[route.path][route.method]
+    operation = api.generated[route.path][route.method]
     # In a query everything is text: what is no boolean there may well be a tag.
     must_refuse = mode.is_negative and route.takes_json
     checks: list[Any] = [*_CHECKS, negative_data_rejection] if must_refuse else _CHECKS
