@@ -8,7 +8,7 @@ route while dependencies are overridden.
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, NamedTuple, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, NamedTuple, cast, get_args, get_origin, get_type_hints
 
 from fastapi import Request, Response
 from fastapi.params import Depends
@@ -20,6 +20,10 @@ class _Step(NamedTuple):
 
     function: Callable[..., Any]
     places: tuple[int, ...]
+
+
+_OF_REQUEST: Final = (0,)
+"""What most dependencies are given."""
 
 
 class _NotSimpleError(Exception):
@@ -100,7 +104,10 @@ def prepared(context: Any, overrides: Mapping[Any, Any]) -> tuple[ASGIApp, bool]
         path_params = scope["path_params"]
         values: list[Any] = [Request(scope, receive, send), *[path_params[name] for name in texts]]
         for function, given in before:
-            values.append(await function(*[values[place] for place in given]))
+            if given == _OF_REQUEST:
+                values.append(await function(values[0]))
+            else:
+                values.append(await function(*[values[place] for place in given]))
         response = await endpoint(*[values[place] for place in places])
         await response(scope, receive, send)
 

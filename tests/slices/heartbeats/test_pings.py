@@ -275,17 +275,17 @@ async def test_a_log_is_kept_to_its_length(client: httpx.AsyncClient, make: Make
 
 @pytest.mark.parametrize("engine", ["memory", "sqlite"])
 async def test_what_goes_of_a_log_goes_with_its_bodies(
-    client: httpx.AsyncClient, make: Make, ping: Ping, app: Any
+    storage_url: str, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = app.state.chassis.settings_of("heartbeats")
-    object.__setattr__(options, "keep_pings", 50)
-    made = await make()
-    for number in range(1, 201):
-        await ping(made, "", b"%d" % number)
-    assert [each["n"] for each in await log_of(client, made)] == list(range(151, 201))
-    url = f"/api/heartbeats/{made['id']}/pings"
-    assert (await client.get(f"{url}/150/body")).status_code == 404
-    assert (await client.get(f"{url}/151/body")).text == "151"
+    monkeypatch.setenv("SLICE_HEARTBEATS_KEEP_PINGS", "50")
+    async with running(make_app(clock=clock, storage_url=storage_url)) as app, client_of(app) as client:
+        made = (await client.post("/api/heartbeats", json={"name": "Backup"})).json()
+        for number in range(1, 201):
+            await client.post(f"/ping/{made['id']}", content=b"%d" % number)
+        assert [each["n"] for each in await log_of(client, made)] == list(range(151, 201))
+        url = f"/api/heartbeats/{made['id']}/pings"
+        assert (await client.get(f"{url}/150/body")).status_code == 404
+        assert (await client.get(f"{url}/151/body")).text == "151"
 
 
 async def test_the_ping_key_reaches_no_log(

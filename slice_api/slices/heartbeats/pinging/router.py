@@ -7,10 +7,8 @@ from typing import Annotated, Any, Final, NamedTuple
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
-from slice_api.chassis import BaseUrl, ClientAddress, Database, Db, reads_stream
-from slice_api.slices.heartbeats.addresses import OwnSecrets
-from slice_api.slices.heartbeats.parameters import Options
-from slice_api.slices.heartbeats.pinging.handling import ping_slug
+from slice_api.chassis import BaseUrl, ClientAddress, reads_stream
+from slice_api.slices.heartbeats.addresses import secrets_of
 from slice_api.slices.heartbeats.pinging.requests import (
     CANONICAL,
     NOT_FOUND,
@@ -23,10 +21,8 @@ from slice_api.slices.heartbeats.pinging.requests import (
     check_slug,
     is_action,
 )
-from slice_api.slices.heartbeats.pinging.taking import PingTaker, make_taker, taker_of
+from slice_api.slices.heartbeats.pinging.taking import PingTaker, Taker, make_taker
 from slice_api.slices.heartbeats.recording import MOST_BODY_BYTES, Arrival
-from slice_api.slices.heartbeats.schemas import Secrets
-from slice_api.slices.heartbeats.settings import HeartbeatsSettings
 
 
 @asynccontextmanager
@@ -62,24 +58,13 @@ class Incoming(NamedTuple):
     """A ping's request, and what is needed to take note of it."""
 
     request: Request
-    db: Database
     taker: PingTaker
-    options: HeartbeatsSettings
-    secrets: Secrets
     client: str
     base_url: str
 
 
-async def _incoming(
-    request: Request,
-    db: Db,
-    taker: Annotated[PingTaker, Depends(taker_of)],
-    options: Options,
-    secrets: OwnSecrets,
-    client: ClientAddress,
-    base_url: BaseUrl,
-) -> Incoming:
-    return Incoming(request, db, taker, options, secrets, client, base_url)
+async def _incoming(request: Request, taker: Taker, client: ClientAddress, base_url: BaseUrl) -> Incoming:
+    return Incoming(request, taker, client, base_url)
 
 
 Given = Annotated[Incoming, Depends(_incoming)]
@@ -150,7 +135,7 @@ async def _note(given: Incoming, check_id: str, step: str) -> bool:
         raise RefusalError(404, NOT_FOUND)
     action = action_of(step)
     arrival = await _arrival(given, action, asked_of(given.request.scope["query_string"]).rid)
-    if not await given.taker.take(given.db, check_id, arrival, given.options.keep_pings):
+    if not await given.taker.take(check_id, arrival):
         raise RefusalError(404, NOT_FOUND)
     return False
 
@@ -158,11 +143,12 @@ async def _note(given: Incoming, check_id: str, step: str) -> bool:
 async def _note_slug(given: Incoming, ping_key: str, slug: str, step: str) -> bool:
     check_slug(slug)
     action = action_of(step)
-    if not compare_digest(ping_key.encode(), given.secrets.ping_key.encode()):
+    secrets = await secrets_of(given.request)
+    if not compare_digest(ping_key.encode(), secrets.ping_key.encode()):
         raise RefusalError(404, NOT_FOUND)
     asked = asked_of(given.request.scope["query_string"], slug)
     arrival = await _arrival(given, action, asked.rid)
-    return await given.db.transact(ping_slug, slug, asked.new, arrival, given.options.keep_pings)
+    return await given.taker.take_by_slug(slug, asked.new, arrival)
 
 
 async def _arrival(given: Incoming, action: Action, rid: str | None) -> Arrival:

@@ -6,12 +6,15 @@ database commits once for all of them.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 
 from slice_api.chassis import Database, Tx
+from slice_api.slices.heartbeats.pinging.handling import ping_slug
 from slice_api.slices.heartbeats.recording import Arrival, take_ping, take_pings
+from slice_api.slices.heartbeats.schemas import HeartbeatFields
+from slice_api.slices.heartbeats.settings import HeartbeatsSettings
 
 _MOST_TOGETHER: Final = 200
 
@@ -21,27 +24,30 @@ class _Waiting(NamedTuple):
 
     check_id: str
     arrival: Arrival
-    keep: int
     is_known: "asyncio.Future[bool]"
 
 
 class PingTaker:
     """Notes the pings of one app."""
 
-    def __init__(self, db: Database, *, is_grouping: bool) -> None:
-        self._db, self._is_grouping = db, is_grouping
+    def __init__(self, db: Database, keep: int, *, is_grouping: bool) -> None:
+        self._db, self._keep, self._is_grouping = db, keep, is_grouping
         self._waiting: list[_Waiting] = []
         self._task: asyncio.Task[None] | None = None
 
-    async def take(self, db: Database, check_id: str, arrival: Arrival, keep: int) -> bool:
-        """Note a ping, on behalf of its request; gives whether there is such a check. Raises 503."""
+    async def take(self, check_id: str, arrival: Arrival) -> bool:
+        """Note a ping; gives whether there is such a check. Raises 503."""
         if not self._is_grouping:
-            return await db.transact(take_ping, check_id, arrival, keep)
-        waiting = _Waiting(check_id, arrival, keep, asyncio.get_running_loop().create_future())
+            return await self._db.transact(take_ping, check_id, arrival, self._keep)
+        waiting = _Waiting(check_id, arrival, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if self._task is None:
             self._task = asyncio.create_task(self._take_all())
         return await waiting.is_known
+
+    async def take_by_slug(self, slug: str, new: HeartbeatFields | None, arrival: Arrival) -> bool:
+        """Note a ping of the check of a slug; gives whether that was made for it. Raises RefusalError and 503."""
+        return await self._db.transact(ping_slug, slug, new, arrival, self._keep)
 
     async def _take_all(self) -> None:
         """Note all that waits, until nothing does."""
@@ -54,7 +60,7 @@ class PingTaker:
 
     async def _take(self, together: Sequence[_Waiting]) -> None:
         try:
-            known = await self._db.transact(_take_together, [each[:3] for each in together])
+            known = await self._db.transact(_take_together, [each[:2] for each in together], self._keep)
         except Exception as error:
             await self._take_apart(together, error)
             return
@@ -80,12 +86,11 @@ def _fail(waiting: _Waiting, error: Exception) -> None:
         waiting.is_known.set_exception(error)
 
 
-def _take_together(tx: Tx, together: Sequence[tuple[str, Arrival, int]]) -> Mapping[str, bool]:
+def _take_together(tx: Tx, together: Sequence[tuple[str, Arrival]], keep: int) -> Mapping[str, bool]:
     """Note pings of several checks; gives which of these there are."""
     by_check: dict[str, list[Arrival]] = {}
-    for check_id, arrival, _ in together:
+    for check_id, arrival in together:
         by_check.setdefault(check_id, []).append(arrival)
-    keep = together[0][2]
     # In an order of theirs, so that no two processes wait for each other.
     return {check_id: take_pings(tx, check_id, by_check[check_id], keep) for check_id in sorted(by_check)}
 
@@ -93,10 +98,14 @@ def _take_together(tx: Tx, together: Sequence[tuple[str, Arrival, int]]) -> Mapp
 def make_taker(app: FastAPI) -> PingTaker:
     """Who notes the pings of an app: in memory nothing is gained by waiting for others."""
     chassis = app.state.chassis
-    return PingTaker(chassis.db, is_grouping=chassis.storage.is_shared)
+    settings: HeartbeatsSettings = chassis.settings_of("heartbeats")
+    return PingTaker(chassis.db, settings.keep_pings, is_grouping=chassis.storage.is_shared)
 
 
-async def taker_of(request: Request) -> PingTaker:
-    """Who notes the pings of the app."""
+async def _taker(request: Request) -> PingTaker:
     taker: PingTaker = request.app.state.heartbeats_pings
     return taker
+
+
+Taker = Annotated[PingTaker, Depends(_taker)]
+"""Who notes the pings of the app."""

