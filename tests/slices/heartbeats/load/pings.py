@@ -24,7 +24,7 @@ from tests.support import chassis_of, client_of, make_settings, running
 
 MEMORY_TARGET: Final = 1.5
 SQLITE_TARGET: Final = 3.0
-"""For pings that come at once: a commit that is on the disk takes two plain answers by itself, and is shared by them."""
+"""For pings that come at once, which share a commit: one on the disk takes as long as two plain answers."""
 MANY_TARGET: Final = 1.1
 CRON_TARGET: Final = 1.2
 FEW: Final = 32
