@@ -29,6 +29,7 @@ from slice_api.chassis.exchange import Principal
 from slice_api.chassis.ids import new_id, random_text
 from slice_api.chassis.jobs import every
 from slice_api.chassis.mirrors import Mirror
+from slice_api.chassis.negotiation import prefers_page
 from slice_api.chassis.notices import NOTICE_CSP, notice_page
 from slice_api.chassis.policies import any_origin, public, reads_stream, requires
 from slice_api.chassis.problems import (
@@ -40,6 +41,7 @@ from slice_api.chassis.problems import (
     forbidden,
     gone,
     invalid,
+    invalid_at,
     not_found,
     pointer_step,
     unauthenticated,
@@ -130,6 +132,7 @@ __all__ = [
     "gone",
     "has",
     "invalid",
+    "invalid_at",
     "is_missing",
     "is_unchanged",
     "matches",
@@ -141,6 +144,7 @@ __all__ = [
     "one_of",
     "own_settings",
     "pointer_step",
+    "prefers_page",
     "public",
     "random_text",
     "reads_stream",

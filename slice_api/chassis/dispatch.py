@@ -74,6 +74,8 @@ class RouteTable(BaseRoute):
         self._patterns: dict[str, list[Place]] = {}
         self._anywhere: list[Place] = []
         self._places: dict[str, Place] = {}
+        self._let_in_headers: dict[str, list[tuple[bytes, bytes]]] = {}
+        """What answers carry that the pages of every site may read, by template."""
 
     @property
     def targets(self) -> Iterable[Target]:
@@ -197,9 +199,11 @@ class RouteTable(BaseRoute):
         """Let the pages of every site read the answer, whatever it will be, where the route says so."""
         if target.any_origin_sends is None:
             return
-        offered = {method for place, _ in self._fitting(_own_path(scope)) for method in place.targets}
-        headers = any_origin_headers(offered, target.any_origin_sends)
-        exchange.headers[:] = [*without_origin(exchange.headers), *headers]
+        known = self._let_in_headers.get(target.path)
+        if known is None:
+            offered = {method for place, _ in self._fitting(_own_path(scope)) for method in place.targets}
+            known = self._let_in_headers[target.path] = any_origin_headers(offered, target.any_origin_sends)
+        exchange.headers[:] = [*without_origin(exchange.headers), *known]
 
     def url_path_for(self, name: str, /, **path_params: Any) -> Any:
         raise NoMatchFound(name, path_params)

@@ -11,6 +11,7 @@ from slice_api.chassis.conditional import expected_versions
 from slice_api.chassis.exchange import Exchange
 from slice_api.chassis.headers import HeaderMap, header
 from slice_api.chassis.idempotency import run_once
+from slice_api.chassis.negotiation import accepts
 from slice_api.chassis.policies import ANY_KEY, Target
 from slice_api.chassis.problems import (
     Fault,
@@ -91,27 +92,6 @@ def _check_accept(headers: HeaderMap) -> None:
     if accept is None or accepts(accept, JSON_TYPE):
         return
     raise not_acceptable(JSON_TYPE)
-
-
-def accepts(accept: str, media_type: str) -> bool:
-    """Whether an Accept header takes a media type (RFC 9110, section 12.5.1): the most telling range decides."""
-    main = media_type.partition("/")[0]
-    best: tuple[int, float] = (-1, 0.0)
-    for item in accept.split(","):
-        name, *parameters = (part.strip().lower() for part in item.split(";"))
-        rank = {"*/*": 0, f"{main}/*": 1, media_type: 2}.get(name or "*/*", -1)
-        best = max(best, (rank, _quality(parameters)))
-    return best[0] >= 0 and best[1] > 0
-
-
-def _quality(parameters: list[str]) -> float:
-    for parameter in parameters:
-        if parameter.startswith("q="):
-            try:
-                return float(parameter[2:])
-            except ValueError:
-                return 0.0
-    return 1.0
 
 
 def _has_body(headers: HeaderMap) -> bool:

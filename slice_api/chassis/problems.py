@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 from fastapi import HTTPException
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 MEDIA_TYPE = "application/problem+json"
@@ -312,6 +312,11 @@ def from_validation(errors: list[Any]) -> Problem:
         if error.get("type") == "json_invalid":
             return malformed_body("The body is not valid JSON.")
     return all_invalid([fault_of(error) for error in errors])
+
+
+def invalid_at(error: ValidationError, *place: str) -> Problem:
+    """422 with all that a model said of what stands at a place, such as `"body", "schedule"`, of the request."""
+    return all_invalid([fault_of({**each, "loc": (*place, *each["loc"])}) for each in error.errors()])
 
 
 def problem_body(problem: Problem, *, instance: str, request_id: str) -> dict[str, Any]:

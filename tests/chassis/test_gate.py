@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slice_api.chassis.gate import accepts
+from slice_api.chassis.negotiation import accepts
 from tests.chassis.examples import EXAMPLES, faults, problem
 from tests.chassis.strategies import STEADY
 from tests.conftest import ClientWith

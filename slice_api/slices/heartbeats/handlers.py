@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from pydantic import ValidationError
 
-from slice_api.chassis import Fault, Page, PageQuery, Principal, Tx, all_invalid, conflict, merged, not_found
+from slice_api.chassis import Page, PageQuery, Principal, Tx, conflict, invalid_at, merged, not_found
 from slice_api.slices.heartbeats import states, store
 from slice_api.slices.heartbeats.addresses import Site
 from slice_api.slices.heartbeats.recording import Noted, after_change, brought_up_to, tell, with_record
@@ -121,16 +121,7 @@ def _schedule_after(held: Schedule, change: ScheduleChange | None) -> Schedule:
     try:
         return Schedule.model_validate(fields)
     except ValidationError as error:
-        faults = [Fault(pointer=_pointer(each["loc"]), detail=_said(each["msg"])) for each in error.errors()]
-        raise all_invalid(faults) from error
-
-
-def _pointer(place: tuple[int | str, ...]) -> str:
-    return "#/schedule" + "".join(f"/{step}" for step in place)
-
-
-def _said(message: str) -> str:
-    return message.removeprefix("Value error, ")
+        raise invalid_at(error, "body", "schedule") from error
 
 
 def delete_heartbeat(tx: Tx, check_id: str) -> StoredHeartbeat:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from fastapi import Depends, Path, Query
 from pydantic import ValidationError
 
-from slice_api.chassis import Fault, all_invalid, own_settings
+from slice_api.chassis import invalid_at, own_settings
 from slice_api.slices.heartbeats.schedules import Schedule, Zone
 from slice_api.slices.heartbeats.schemas import EVERY_DAY, HeartbeatFilter, Order, State
 from slice_api.slices.heartbeats.settings import HeartbeatsSettings
@@ -43,16 +43,7 @@ async def _schedule(
     try:
         return Schedule.model_validate(given)
     except ValidationError as error:
-        faults = [Fault(pointer=_pointer(each["loc"]), detail=_said(each["msg"])) for each in error.errors()]
-        raise all_invalid(faults) from error
-
-
-def _pointer(place: tuple[int | str, ...]) -> str:
-    return f"query/{place[0] if place else 'cron'}"
-
-
-def _said(message: str) -> str:
-    return message.removeprefix("Value error, ")
+        raise invalid_at(error, "query") from error
 
 
 async def _filter(

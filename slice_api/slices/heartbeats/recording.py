@@ -33,7 +33,6 @@ _EVENTS: Final[dict[Status, type[HeartbeatDown | HeartbeatUp | HeartbeatPaused |
     "new": HeartbeatResumed,
 }
 
-
 _A_PING: Final = Ping(
     n=1,
     at=datetime.min.replace(tzinfo=UTC),
@@ -98,17 +97,16 @@ def take_pings(tx: Tx, check_id: str, arrivals: Sequence[Arrival], keep: int) ->
     return True
 
 
-def notice(tx: Tx, check_id: str) -> bool:
-    """Take a check down whose deadline has passed; gives whether that was so."""
-    noted = [Noted(tx.fetch(store.CHECKS, check_id))]
+def notice(tx: Tx, check_id: str) -> None:
+    """Take a check down whose deadline has passed."""
+    noted: list[Noted] = []
 
     def change(held: StoredHeartbeat) -> StoredHeartbeat:
         noted[:] = [brought_up_to(held, tx.now)]
         return noted[0].check
 
-    tx.update(store.CHECKS, check_id, change, is_silent=True)
-    tell(tx, noted[0])
-    return bool(noted[0].flips or noted[0].told)
+    if tx.update(store.CHECKS, check_id, change, is_silent=True) is not None:
+        tell(tx, noted[0])
 
 
 def brought_up_to(check: StoredHeartbeat, now: datetime) -> Noted:

@@ -32,7 +32,7 @@ async def test_an_interval_counts_from_now(client: httpx.AsyncClient) -> None:
         ({"cron": "* * * * *", "timezone": "Vienna"}, "query/timezone", "no time zone"),
         ({"on_calendar": "soon"}, "query/on_calendar", "OnCalendar expression"),
         ({"every_seconds": 5}, "query/every_seconds", "60"),
-        ({"every_seconds": 60, "cron": "* * * * *"}, "query/cron", "one of"),
+        ({"every_seconds": 60, "cron": "* * * * *"}, "query", "one of"),
     ],
 )
 async def test_a_wrong_schedule_is_refused_with_the_reason(

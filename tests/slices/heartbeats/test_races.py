@@ -1,7 +1,9 @@
 """Pings and deadlines at the same moment, in several processes: one change of state and one event for each change."""
 
 import asyncio
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from tests.slices.heartbeats.conftest import HOURLY
 from tests.support import FrozenClock, chassis_of, client_of, make_app, running
 
 PINGS = 100
+NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
 async def told_of(app: Any, check_id: str) -> list[tuple[str, str]]:
@@ -71,7 +74,7 @@ async def test_of_pings_that_make_a_check_one_does(storage_url: str, clock: Froz
         assert check["n_pings"] == 40
 
 
-async def test_pings_and_edits_leave_each_other_alone(client: httpx.AsyncClient, tmp_path: Path) -> None:
+async def test_pings_and_edits_leave_each_other_alone(client: httpx.AsyncClient) -> None:
     check = (await client.post("/api/heartbeats", json={"name": "Backup", **HOURLY})).json()
     url = f"/api/heartbeats/{check['id']}"
     edits = [client.patch(url, json={"description": str(number)}) for number in range(20)]
@@ -80,3 +83,18 @@ async def test_pings_and_edits_leave_each_other_alone(client: httpx.AsyncClient,
     assert {answer.status_code for answer in answers} == {200}
     now = (await client.get(url)).json()
     assert (now["n_pings"], now["description"], now["state"]) == (20, "19", "up")
+
+
+async def test_a_check_that_cannot_be_read_is_no_fault_of_others_that_are_pinged_with_it(
+    tmp_path: Path, clock: FrozenClock
+) -> None:
+    file = tmp_path / "data.db"
+    async with running(make_app(clock=clock, storage_url=f"sqlite:///{file}")) as app, client_of(app) as client:
+        ids = [(await client.post("/api/heartbeats", json={"name": str(n)})).json()["id"] for n in range(5)]
+        with closing(sqlite3.connect(file)) as connection, connection:
+            connection.execute("UPDATE heartbeats SET body = 'nonsense' WHERE key = ?", (ids[2],))
+        answers = await asyncio.gather(*(client.get(f"/ping/{each}") for each in [*ids, ids[0], "0" * 36, NOBODY]))
+        assert [answer.status_code for answer in answers] == [200, 200, 500, 200, 200, 200, 404, 404]
+        sound = [ids[0], *ids[1:2], *ids[3:]]
+        pings = [(await client.get(f"/api/heartbeats/{each}")).json()["n_pings"] for each in sound]
+        assert pings == [2, 1, 1, 1]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, NamedTuple
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
-from slice_api.chassis import BaseUrl, ClientAddress, reads_stream
+from slice_api.chassis import BaseUrl, ClientAddress, any_origin, reads_stream
 from slice_api.slices.heartbeats.addresses import secrets_of
 from slice_api.slices.heartbeats.pinging.requests import (
     CANONICAL,
@@ -36,9 +36,7 @@ router = APIRouter(lifespan=_with_taker)
 
 _MOST_BYTES: Final = 64 * 2**20
 """What is read of a body, though most of it is let go of."""
-_CORS: Final = {"Access-Control-Allow-Origin": "*"}
 _HEADERS: Final = {
-    **_CORS,
     "Ping-Body-Limit": str(MOST_BODY_BYTES),
     "Cache-Control": "max-age=0, no-cache, no-store, must-revalidate, private",
 }
@@ -72,6 +70,7 @@ Given = Annotated[Incoming, Depends(_incoming)]
 
 @router.get("/ping/{uuid}", response_class=Response, responses=_ANSWERS)
 @router.get("/ping/{uuid}/", response_class=Response, include_in_schema=False)
+@any_origin()
 async def ping(uuid: str, given: Given) -> Response:
     """Tell that a job has succeeded."""
     return await _answer(_note(given, uuid, ""))
@@ -79,6 +78,7 @@ async def ping(uuid: str, given: Given) -> Response:
 
 @router.post("/ping/{uuid}", response_class=Response, responses=_ANSWERS, max_body_size=_MOST_BYTES)
 @router.post("/ping/{uuid}/", response_class=Response, include_in_schema=False, max_body_size=_MOST_BYTES)
+@any_origin()
 @reads_stream
 async def ping_with_body(uuid: str, given: Given) -> Response:
     """Tell that a job has succeeded, with its output: 10,000 bytes of it are kept."""
@@ -86,6 +86,7 @@ async def ping_with_body(uuid: str, given: Given) -> Response:
 
 
 @router.get("/ping/{ping_key}/{slug}", response_class=Response, responses=_ANSWERS)
+@any_origin()
 async def ping_by_slug(ping_key: str, slug: str, given: Given) -> Response:
     """Tell of a job by its slug, or by its id and `start`, `fail`, `log` or an exit status.
 
@@ -95,6 +96,7 @@ async def ping_by_slug(ping_key: str, slug: str, given: Given) -> Response:
 
 
 @router.post("/ping/{ping_key}/{slug}", response_class=Response, responses=_ANSWERS, max_body_size=_MOST_BYTES)
+@any_origin()
 @reads_stream
 async def ping_by_slug_with_body(ping_key: str, slug: str, given: Given) -> Response:
     """Tell of a job by its slug, or by its id and an action, with its output: 10,000 bytes of it are kept."""
@@ -102,12 +104,14 @@ async def ping_by_slug_with_body(ping_key: str, slug: str, given: Given) -> Resp
 
 
 @router.get("/ping/{ping_key}/{slug}/{action}", response_class=Response, responses=_ANSWERS)
+@any_origin()
 async def ping_action(ping_key: str, slug: str, action: str, given: Given) -> Response:
     """Tell of a job by its slug that it has started or failed, something of it, or its exit status."""
     return await _answer(_note_slug(given, ping_key, slug, action))
 
 
 @router.post("/ping/{ping_key}/{slug}/{action}", response_class=Response, responses=_ANSWERS, max_body_size=_MOST_BYTES)
+@any_origin()
 @reads_stream
 async def ping_action_with_body(ping_key: str, slug: str, action: str, given: Given) -> Response:
     """Tell of a job by its slug that it has started or failed, something of it, or its exit status, with its output."""
@@ -119,7 +123,7 @@ async def _answer(noted: Awaitable[bool]) -> Response:
     try:
         is_new = await noted
     except RefusalError as refusal:
-        return Response(refusal.text, refusal.status, _CORS, _TEXT)
+        return Response(refusal.text, refusal.status, media_type=_TEXT)
     return _CREATED if is_new else _OK
 
 

@@ -1,17 +1,15 @@
 """What is sent of status pages: a page for browsers, JSON for programs."""
 
-import re
 from typing import Any, Final
 
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 
-from slice_api.chassis import NOTICE_CSP, Page, Problem, described, notice_page
+from slice_api.chassis import NOTICE_CSP, Page, Problem, described, notice_page, prefers_page
 from slice_api.slices.heartbeats.status_pages.boards import Board
 from slice_api.slices.heartbeats.status_pages.pages import CSP, list_page, status_page
 from slice_api.slices.heartbeats.status_pages.schemas import StatusDocument, StatusOverview
 
-_QUALITY: Final = re.compile(r";\s*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*(?:;|$)")
 _VARY: Final = {"Vary": "Accept"}
 _JSON: Final = "application/json"
 _ANY_TEXT: Final = {"schema": {"type": "string"}}
@@ -67,19 +65,4 @@ def _page(text: str) -> Response:
 
 
 def _prefers_page(request: Request, *, by_default: bool) -> bool:
-    """Whether the Accept header ranks HTML above JSON; `by_default` where it ranks them alike, as `*/*` does."""
-    ranges = dict(map(_range, ",".join(request.headers.getlist("accept")).lower().split(",")))
-    html = _rank(ranges, "text/html")
-    json = max(_rank(ranges, _JSON), _rank(ranges, "application/problem+json"))
-    return by_default if html == json else html > json
-
-
-def _range(text: str) -> tuple[str, float]:
-    quality = _QUALITY.search(text)
-    return text.partition(";")[0].strip(), float(quality[1]) if quality else 1.0
-
-
-def _rank(ranges: dict[str, float], media_type: str) -> float:
-    """The quality of a media type: that of the narrowest range it fits (RFC 9110, section 12.5.1)."""
-    fitting = (media_type, media_type.partition("/")[0] + "/*", "*/*")
-    return next((ranges[name] for name in fitting if name in ranges), 0.0)
+    return prefers_page(",".join(request.headers.getlist("accept")), by_default=by_default)

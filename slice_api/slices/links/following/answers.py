@@ -11,8 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import SecretStr
 
-from slice_api.chassis import NOTICE_CSP, Problem, described, invalid
-from slice_api.slices.links.following.negotiation import prefers_page
+from slice_api.chassis import NOTICE_CSP, Problem, described, invalid, prefers_page
 from slice_api.slices.links.following.pages import password_csp, password_page, preview_page, refusal_page, wait_page
 from slice_api.slices.links.following.passwords import Passwords
 from slice_api.slices.links.following.redirects import Redirection, Visitor
