@@ -81,11 +81,10 @@ def take_pings(tx: Tx, check_id: str, arrivals: Sequence[Arrival], keep: int) ->
     noted: list[Noted] = []
 
     def change(check: StoredHeartbeat) -> StoredHeartbeat:
-        noted.clear()
+        noted[:] = [brought_up_to(check, tx.now)]  # apart from the ping: what is told of it is what was heard before
         for arrival in arrivals:
-            noted.append(hear(check, arrival, tx.now))
-            check = noted[-1].check
-        return check
+            noted.append(hear(noted[-1].check, arrival, tx.now))
+        return noted[-1].check
 
     if tx.update(store.CHECKS, check_id, change, is_silent=True) is None:
         return False

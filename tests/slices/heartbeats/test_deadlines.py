@@ -62,14 +62,19 @@ async def test_a_ping_that_comes_before_anybody_noticed_leaves_the_outage_in_the
     client: httpx.AsyncClient, make: Make, ping: Ping, clock: FrozenClock, settle: Settle, assert_events: AssertEvents
 ) -> None:
     made = await make()
-    await ping(made)
+    await ping(made, "", b"all well")
     clock.advance(hours=2)
-    await ping(made)
+    await ping(made, "", b"late")
     await settle()
     assert await flips_of(client, made["id"]) == [
         ("09:00:00", "new", "up", None), ("10:10:00", "up", "down", "timeout"), ("11:00:00", "down", "up", None)
     ]  # fmt: skip
-    await assert_events(*[told(f"heartbeats.{each}") for each in ("created", "up", "down", "up")])
+    await assert_events(
+        told("heartbeats.created"),
+        told("heartbeats.up"),
+        told("heartbeats.down", last_ping_at="2026-01-31T09:00:00Z", last_ping_text="all well"),
+        told("heartbeats.up", last_ping_at="2026-01-31T11:00:00Z", last_ping_text="late"),
+    )
 
 
 @pytest.mark.parametrize(
