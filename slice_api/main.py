@@ -1,11 +1,14 @@
 """The app: settings, logging, storage, discovery and the layer around it; the rest is the chassis and the slices."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.types import ASGIApp
 
 from slice_api import __version__
 from slice_api.chassis.assembly import Chassis, lifespan, mount_slices
@@ -13,7 +16,7 @@ from slice_api.chassis.clock import Clock, system_clock
 from slice_api.chassis.discovery import survey
 from slice_api.chassis.edge import Edge
 from slice_api.chassis.errors import install_error_handlers
-from slice_api.chassis.logs import Write, make_logger, make_request_logger, write_to_stderr
+from slice_api.chassis.logs import Write, make_logger, make_request_teller, write_to_stderr
 from slice_api.chassis.openapi import install_openapi, operation_id
 from slice_api.chassis.storage.engines import make_storage
 from slice_api.chassis.web_files import page_names, read_web_files
@@ -34,6 +37,13 @@ def _telemetry() -> TelemetryConfig:
     return {"tracing": False, "metrics": False, "logs": False}
 
 
+def _within_edge(app: FastAPI, build: Callable[[], ASGIApp]) -> ASGIApp:
+    """All that FastAPI puts around its routes, and in place of what catches errors outside of that, the edge."""
+    stack = build()
+    inner = stack.app if isinstance(stack, ServerErrorMiddleware) else stack
+    return Edge(inner, app.state.chassis, app.dependency_overrides, is_traced=_has_telemetry())
+
+
 def create_app(
     settings: Settings | None = None,
     *,
@@ -50,7 +60,7 @@ def create_app(
         storage=make_storage(settings.storage_url, clock),
         clock=clock,
         log=make_logger(settings, write_log),
-        request_log=make_request_logger(settings, write_log),
+        tell_request=make_request_teller(settings, write_log),
         web=read_web_files(WEB_FOLDER, {each.name: each.folder for each in found if each.slice}),
     )
     app = FastAPI(
@@ -67,5 +77,5 @@ def create_app(
     mount_slices(app, chassis)
     install_openapi(app, chassis)
     install_error_handlers(app)
-    app.add_middleware(Edge, chassis=chassis, overrides=app.dependency_overrides, is_traced=_has_telemetry())
+    app.build_middleware_stack = partial(_within_edge, app, app.build_middleware_stack)  # type: ignore[method-assign]
     return app

@@ -4,7 +4,7 @@ from slice_api.chassis.addresses import address_group
 from slice_api.chassis.batches import Batch
 from slice_api.chassis.bodies import storage_faults
 from slice_api.chassis.caches import Cached
-from slice_api.chassis.changes import Change, merged, replaced
+from slice_api.chassis.changes import Change, merged, replaced, unchecked
 from slice_api.chassis.conditional import is_unchanged
 from slice_api.chassis.dependencies import (
     BaseUrl,
@@ -153,5 +153,6 @@ __all__ = [
     "storage_faults",
     "unauthenticated",
     "unavailable",
+    "unchecked",
     "wait_for",
 ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import iter_route_contexts
 
+from slice_api.chassis.addresses import Networks, parse_networks
 from slice_api.chassis.authentication import ADMIN_KEYS, KeyProvider, LoneAdminKey, ensure_admin_key
 from slice_api.chassis.batches import Batch, Batches
 from slice_api.chassis.caches import LIVES, Cache, Caches, MemoryCache
@@ -22,7 +23,7 @@ from slice_api.chassis.events import EVENTS, EventRecord
 from slice_api.chassis.health import Check, HealthChecks
 from slice_api.chassis.idempotency import ATTEMPTS
 from slice_api.chassis.jobs import LEASES, Job, JobRunner
-from slice_api.chassis.logs import Logger
+from slice_api.chassis.logs import Logger, TellRequest
 from slice_api.chassis.metrics import Metrics
 from slice_api.chassis.mirrors import Mirrors
 from slice_api.chassis.outbox import PARKED, POSITIONS, Outbox, trim_events
@@ -66,11 +67,12 @@ class Chassis:
         storage: Storage,
         clock: Clock,
         log: Logger,
-        request_log: Logger,
+        tell_request: TellRequest,
         web: WebFiles,
     ) -> None:
         self.settings, self.storage, self.clock, self.web = settings, storage, clock, web
-        self.log, self.request_log = log, request_log
+        self.trusted_proxies: Networks = parse_networks(settings.trusted_proxies)
+        self.log, self.tell_request = log, tell_request
         self.slices = slices = slices_of(found)
         self.cards = Cards(found)
         self.metrics = Metrics()
@@ -189,18 +191,18 @@ def _file_routes(app: FastAPI, chassis: Chassis, each: Slice, included: Any, *, 
         is_api_route = getattr(context, "body_field", ...) is not ...
         limit = context.max_body_size if is_api_route else None
         path = context.path_format or context.path or ""
-        route_app, is_prepared = prepared(context, app.dependency_overrides)
+        call = prepared(context)
         for method in context.methods or ():
             is_own = not is_root or path == "/api"
             target = Target(
-                app=route_app,
+                app=context.app,
                 route=context.original_route,
                 endpoint=context.endpoint,
                 slice_name=each.name,
                 method=method,
                 path=path,
                 scope=scope_of(context.endpoint, each.name, method, each.settings, is_root=is_root),
-                is_prepared=is_prepared,
+                call=call,
                 is_json=is_api_route and _answers_json(context) and is_own,
                 takes_json=is_api_route and _reads_json(context),
                 takes_stream=is_reading_stream(context.endpoint),

@@ -23,7 +23,7 @@ _MOST_WAITING: Final = 100_000
 _PROBES: Final = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Batch(Generic[T]):
     """Items of one kind and the function `write(tx, items)` that keeps many of them at once."""
 

@@ -59,8 +59,8 @@ def replayed(body: bytes, receive: Receive) -> Receive:
     return receive_again
 
 
-def check_json(body: bytes) -> None:
-    """Hold the body against RFC 8259 and against what every storage engine can keep; raises 400 or 422.
+def check_json(body: bytes) -> Any:
+    """What the body holds, which is held against RFC 8259 and what every storage engine can keep; raises 400 or 422.
 
     The standard library's parser, which the framework uses, takes NaN, Infinity, 1e400 and lone surrogates: the first
     turns into null later, the last into an error 500.
@@ -77,6 +77,7 @@ def check_json(body: bytes) -> None:
         raise malformed_body("The body is nested too deeply.") from error
     if faults:
         raise all_invalid(faults)
+    return value
 
 
 def storage_faults(body: bytes, value: Any) -> Iterator[Fault]:

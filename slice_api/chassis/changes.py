@@ -52,10 +52,25 @@ def merged(document: M, change: Change) -> M:
 
 def replaced(document: S, fields: dict[str, Any]) -> S:
     """The document with other values, which are known to fit: nothing is checked."""
-    # What model_copy does, in half the time: what never changes need not be copied.
-    known, copy = document.__pydantic_fields_set__, object.__new__(type(document))
-    object.__setattr__(copy, "__dict__", {**document.__dict__, **fields})
-    object.__setattr__(copy, "__pydantic_fields_set__", known if known.issuperset(fields) else known.union(fields))
-    object.__setattr__(copy, "__pydantic_extra__", None)
-    object.__setattr__(copy, "__pydantic_private__", None)
-    return copy
+    known = document.__pydantic_fields_set__
+    return _made(
+        type(document), {**document.__dict__, **fields}, known if known.issuperset(fields) else known | fields.keys()
+    )
+
+
+def unchecked(model: type[S], fields: dict[str, Any]) -> S:
+    """An object of a model out of values that are known to fit, every one of its fields in their order.
+
+    For what goes out of something that is kept: it was checked when it came in.
+    """
+    return _made(model, fields, set(fields))
+
+
+def _made(model: type[S], fields: dict[str, Any], known: set[str]) -> S:
+    """What model_copy and model_construct do, in a fraction of the time: what never changes need not be copied."""
+    made = object.__new__(model)
+    object.__setattr__(made, "__dict__", fields)
+    object.__setattr__(made, "__pydantic_fields_set__", known)
+    object.__setattr__(made, "__pydantic_extra__", None)
+    object.__setattr__(made, "__pydantic_private__", None)
+    return made

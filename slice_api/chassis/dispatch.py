@@ -8,21 +8,24 @@ answers from a table: whole static paths, then patterns by first segment (two un
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
+from starlette.convertors import PathConvertor, StringConvertor
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
 from slice_api.chassis.cors import any_origin_headers, without_origin
 from slice_api.chassis.exchange import Exchange, exchange_of
-from slice_api.chassis.gate import admit
+from slice_api.chassis.gate import admit, has_repeat_key, run
 from slice_api.chassis.policies import Target
 from slice_api.chassis.problems import method_not_allowed, nothing_here
+
+_TEXTS: Final = (StringConvertor, PathConvertor)
 
 
 @dataclass(slots=True)
@@ -33,6 +36,8 @@ class Place:
     pattern: re.Pattern[str]
     convertors: Mapping[str, Any]
     targets: dict[str, Target] = field(default_factory=dict)
+    is_plain: bool = False
+    """Whether all its parameters are texts, so that nothing need be converted."""
 
     @property
     def is_open_ended(self) -> bool:
@@ -49,17 +54,20 @@ class Place:
 
     def converted(self, found: re.Match[str]) -> dict[str, Any]:
         """The parameters in a path that it fits."""
+        if self.is_plain:
+            return found.groupdict()
         convert = self.convertors
         return {name: convert[name].convert(value) for name, value in found.groupdict().items()}
 
     def target_for(self, method: str) -> Target | None:
-        return self.targets.get(method) or (self.targets.get("GET") if method == "HEAD" else None)
+        return self.targets.get("GET" if method == "HEAD" and "HEAD" not in self.targets else method)
 
 
 def segment_of(path: str) -> str:
     """What a path is filed under: its first segment, with the second one under `/api`."""
-    first, _, rest = path.lstrip("/").partition("/")
-    return f"api/{rest.partition('/')[0]}" if first == "api" else first
+    parts = path.split("/", 3)
+    is_api = parts[1:2] == ["api"]
+    return f"api/{parts[2]}" if is_api and len(parts) > 2 else "".join(parts[1:2])
 
 
 def _is_dynamic(path: str) -> bool:
@@ -86,7 +94,8 @@ class RouteTable(BaseRoute):
         """File one method of one route; of two with the same pattern and method the first stays."""
         place = self._places.get(pattern.pattern)
         if place is None:
-            place = self._places[pattern.pattern] = Place(target.path, pattern, convertors)
+            is_plain = all(type(each) in _TEXTS for each in convertors.values())
+            place = self._places[pattern.pattern] = Place(target.path, pattern, convertors, is_plain=is_plain)
             self._file(place)
         place.add(target)
 
@@ -148,7 +157,7 @@ class RouteTable(BaseRoute):
         for place in self._patterns.get(segment_of(path)) or self._anywhere:
             found = place.pattern.match(path)
             if found is not None:
-                target = place.target_for(method)
+                target = place.targets.get(method) or place.target_for(method)
                 return (target, place.converted(found)) if target is not None else None
         return None
 
@@ -166,61 +175,69 @@ class RouteTable(BaseRoute):
 
         What it raises is the caller's to answer.
         """
-        found = self._find_first(_own_path(scope), scope["method"]) if _is_clean(scope) else None
-        if found is None or not found[0].is_prepared:
+        path = _clean_path(scope)
+        found = self._find_first(path, scope["method"]) if path is not None else None
+        if found is None:
             return None
-        target, scope["path_params"] = found
-        exchange = exchange_of(scope)
-        exchange.target = target
-        self._let_in(exchange, target, scope)
-        scope["endpoint"], scope["route"] = target.endpoint, target.route
+        (target, path_params), exchange = found, exchange_of(scope)
+        if target.call is None or has_repeat_key(target, exchange):
+            return None
+        self._choose(exchange, target, scope, path_params)
         return target
+
+    def _choose(self, exchange: Exchange, target: Target, scope: Scope, path_params: dict[str, Any]) -> None:
+        """Note which route answers, for the route itself and for whoever asks later."""
+        exchange.target = target
+        scope["path_params"], scope["endpoint"], scope["route"] = path_params, target.endpoint, target.route
+        if target.any_origin_sends is not None:
+            self._let_in(exchange, target, target.any_origin_sends)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange, method = exchange_of(scope), scope["method"]
-        target, path_params, others = self._find(_own_path(scope), method) if _is_clean(scope) else (None, {}, [])
+        path = _clean_path(scope)
+        target, path_params, others = self._find(path, method) if path is not None else (None, {}, [])
         if target is not None:
-            exchange.target = target
-            self._let_in(exchange, target, scope)
-            scope.update(path_params=path_params, endpoint=target.endpoint, route=target.route)
-            await admit(target, exchange, scope, receive, send)
+            self._choose(exchange, target, scope, path_params)
+            if not exchange.is_admitted:
+                receive = await admit(target, exchange, scope, receive)
+            await run(target, exchange, scope, receive, send)
             return
         if not others:
             raise nothing_here(scope["path"])
         # For the log, which must not show a path that carries a secret, and for pages of other sites.
-        exchange.target = next(iter(others[0].targets.values()))
-        self._let_in(exchange, exchange.target, scope)
+        self._choose(exchange, next(iter(others[0].targets.values())), scope, path_params)
         allow = ", ".join(sorted({name for place in others for name in place.allow}))
         if method != "OPTIONS":
             raise method_not_allowed(method, allow)
         await Response(status_code=204, headers={"Allow": allow})(scope, receive, send)
 
-    def _let_in(self, exchange: Exchange, target: Target, scope: Scope) -> None:
-        """Let the pages of every site read the answer, whatever it will be, where the route says so."""
-        if target.any_origin_sends is None:
-            return
+    def _let_in(self, exchange: Exchange, target: Target, sends: Sequence[str]) -> None:
+        """Let the pages of every site read the answer, whatever it will be: the route says so."""
         known = self._let_in_headers.get(target.path)
         if known is None:
-            offered = {method for place, _ in self._fitting(_own_path(scope)) for method in place.targets}
-            known = self._let_in_headers[target.path] = any_origin_headers(offered, target.any_origin_sends)
-        exchange.headers[:] = [*without_origin(exchange.headers), *known]
+            path = _clean_path(exchange.scope) or ""
+            offered = {method for place, _ in self._fitting(path) for method in place.targets}
+            known = self._let_in_headers[target.path] = any_origin_headers(offered, sends)
+        exchange.headers[:] = [*without_origin(exchange.headers), *known] if exchange.headers else known
 
     def url_path_for(self, name: str, /, **path_params: Any) -> Any:
         raise NoMatchFound(name, path_params)
 
 
-def _own_path(scope: Scope) -> str:
-    """The path below the root path that a proxy has put the app under."""
-    path, root = scope["path"], scope.get("root_path", "")
-    is_below = path == root or path.startswith(f"{root}/")
+def _clean_path(scope: Scope) -> str | None:
+    """The path below the root path that a proxy has put the app under.
+
+    None where it is not UTF-8 or holds NUL: nothing can be named by such a one.
+    """
+    path: str = scope["path"]
+    raw, root = scope.get("raw_path") or path.encode("utf-8", "surrogatepass"), scope.get("root_path")
+    if not (_is_text(raw) if b"%" in raw else raw.isascii()):
+        return None
+    is_below = root and (path == root or path.startswith(f"{root}/"))
     return path[len(root) :] or "/" if root and is_below else path
 
 
-def _is_clean(scope: Scope) -> bool:
-    """Whether the path is UTF-8 without NUL: nothing can be named by another."""
-    raw = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogatepass")
-    if b"%" not in raw:
-        return bool(raw.isascii())
+def _is_text(raw: bytes) -> bool:
     try:
         return "\0" not in unquote_to_bytes(raw).decode("utf-8")
     except UnicodeDecodeError:

@@ -1,10 +1,12 @@
 """What is known of the request in hand; it lies in the ASGI scope and goes with it."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from slice_api.chassis.headers import HeaderMap
-from slice_api.chassis.schemas import Schema
+from starlette.types import Scope
+
+from slice_api.chassis.addresses import base_url, is_sane_host
+from slice_api.chassis.headers import HeaderMap, header
 from slice_api.chassis.storage.tx import Origin
 
 if TYPE_CHECKING:
@@ -13,8 +15,11 @@ if TYPE_CHECKING:
 
 SCOPE_KEY = "slice_api"
 
+NO_BODY: Final[Any] = object()
+"""Stands where a request has no body that its route would read."""
 
-class Principal(Schema):
+
+class Principal(NamedTuple):
     """Who asks: a key, and what it may do."""
 
     key_id: str
@@ -33,21 +38,31 @@ class Exchange:
     """One request and its answer, from the first byte to the log line."""
 
     chassis: "Chassis"
+    scope: Scope
     request_id: str
     started: float
     given: HeaderMap
     """The headers of the request."""
     client: str
     """The address of the client, behind trusted proxies."""
-    base_url: str
-    """Scheme and host the client used, such as https://example.org."""
+    origin: Origin
     target: "Target | None" = None
     """The route that answers, once it is known."""
     caller: Principal | None = None
     is_session: bool = False
-    origin: Origin = field(default_factory=Origin)
+    is_admitted: bool = False
+    """Whether it has passed all that its route asks of a request before it runs."""
+    value: Any = NO_BODY
+    """What the JSON body holds, where the route reads one and it has been read."""
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     """More headers for the answer, such as RateLimit."""
+
+    @property
+    def base_url(self) -> str:
+        """Scheme and host the client used, such as https://example.org."""
+        public_url, host = self.chassis.settings.public_url, header(self.given, b"host")
+        own = host if host and is_sane_host(host) else "localhost"
+        return public_url or base_url(self.scope, self.given, own, self.chassis.trusted_proxies)
 
 
 def exchange_of(scope: Any) -> Exchange:

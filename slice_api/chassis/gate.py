@@ -30,30 +30,52 @@ JSON_TYPE = "application/json"
 PATCH_TYPES = ("application/merge-patch+json", JSON_TYPE)
 
 
-async def admit(target: Target, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
-    """Let a request in to its route, or raise the Problem that stops it; strangers are told as little as may be."""
+async def admit(target: Target, exchange: Exchange, scope: Scope, receive: Receive) -> Receive:
+    """Let a request in to its route, or raise the Problem that stops it; strangers are told as little as may be.
+
+    Gives the receiving side for the route.
+    """
     headers = exchange.given
-    if not target.is_public:
+    if target.scope is not None:
         await _identify(target, exchange, scope)
     if target.rate is not None:
         await _spend(target, exchange, target.rate)
     _check_scope(target, exchange)
-    if target.is_json:
+    if target.is_json and b"accept" in headers:
         _check_accept(headers)
-    receive = limited(receive, headers, target.max_body_bytes)
-    if target.takes_json and _has_body(headers):
-        _check_content_type(target, headers)
-        body = await read_body(receive)
-        check_json(body)
-        receive = replayed(body, receive)
+    if _has_body(headers):
+        receive = await _receiving(target, exchange, receive)
     _note_conditions(target, exchange, scope, headers)
     if exchange.chassis.closing.is_set() and scope["method"] not in ("GET", "HEAD"):
         raise unavailable("The service is shutting down.")
-    may_be_repeated = scope["method"] == "POST" and target.is_api and not target.takes_stream
-    if may_be_repeated and b"idempotency-key" in headers:
-        await run_once(headers[b"idempotency-key"].decode("latin-1"), target, exchange, scope, receive, send)
+    exchange.is_admitted = True
+    return receive
+
+
+async def _receiving(target: Target, exchange: Exchange, receive: Receive) -> Receive:
+    """The receiving side of a body: within its limit, and where the route reads JSON held against its rules."""
+    receive = limited(receive, exchange.given, target.max_body_bytes)
+    if not target.takes_json:
+        return receive
+    _check_content_type(target, exchange.given)
+    body = await read_body(receive)
+    exchange.value = check_json(body)
+    return replayed(body, receive)
+
+
+async def run(target: Target, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
+    """Run the route of a request that was let in, as FastAPI runs it; a POST that has an Idempotency-Key, once."""
+    if has_repeat_key(target, exchange):
+        key = exchange.given[b"idempotency-key"].decode("latin-1")
+        await run_once(key, target, exchange, scope, receive, send)
         return
     await target.app(scope, receive, send)
+
+
+def has_repeat_key(target: Target, exchange: Exchange) -> bool:
+    """Whether the request comes with an Idempotency-Key that its route heeds."""
+    may_be_repeated = target.method == "POST" and target.is_api and not target.takes_stream
+    return may_be_repeated and b"idempotency-key" in exchange.given
 
 
 async def _identify(target: Target, exchange: Exchange, scope: Scope) -> None:
@@ -74,7 +96,8 @@ async def _spend(target: Target, exchange: Exchange, rate: tuple[int, int]) -> N
     quota, window = rate
     share = target.slice_name if exchange.chassis.has_own_rate(target.slice_name) else "*"
     allowance = await exchange.chassis.rate_limiter.hit(f"{share}:{who}", quota, window)
-    exchange.headers[:] = [each for each in exchange.headers if not each[0].startswith(b"ratelimit")]
+    if exchange.headers:
+        exchange.headers[:] = [each for each in exchange.headers if not each[0].startswith(b"ratelimit")]
     exchange.headers += rate_headers(allowance, quota, window)
     if allowance.is_exceeded:
         raise rate_limited(allowance.retry_seconds)
@@ -109,7 +132,7 @@ def _check_content_type(target: Target, headers: HeaderMap) -> None:
 def _note_conditions(target: Target, exchange: Exchange, scope: Scope, headers: HeaderMap) -> None:
     """Tell the transactions of this request which object the path names, and which versions of it are expected."""
     origin = exchange.origin
-    origin.keys = tuple(str(value) for value in scope["path_params"].values())
+    origin.keys = tuple(map(str, scope["path_params"].values()))
     if scope["method"] in ("PUT", "PATCH", "DELETE") and b"if-match" in headers:
         origin.expected = expected_versions(header(headers, b"if-match") or "")
     if b"%00" in scope["query_string"] and target.is_api:

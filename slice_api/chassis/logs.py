@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from time import time_ns
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import structlog
@@ -25,6 +25,9 @@ _SECRET_NAMES = frozenset({"key", "api_key", "password", "secret", "token", "coo
 
 EventDict = MutableMapping[str, Any]
 Write = Callable[[bytes], object]
+TellRequest = Callable[[dict[str, Any]], None]
+
+_REQUEST: Final = "request"
 
 
 class LineWriter:
@@ -64,16 +67,25 @@ def _hide_secrets(_: Any, __: str, event: EventDict) -> EventDict:
     return event
 
 
-def _add_time() -> Callable[[Any, str, EventDict], EventDict]:
-    """Adds the time of a line; what all lines of one second share is written once."""
+def _clock_text() -> Callable[[], str]:
+    """Gives this moment as text; what all lines of one second share is written once."""
     known, text = 0, ""
 
-    def add(_: Any, __: str, event: EventDict) -> EventDict:
+    def now() -> str:
         nonlocal known, text
         seconds, rest = divmod(time_ns(), 1_000_000_000)
         if seconds != known:
             known, text = seconds, f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
-        event["timestamp"] = f"{text}.{rest // 1000:06}Z"
+        return f"{text}.{rest // 1000:06}Z"
+
+    return now
+
+
+def _add_time() -> Callable[[Any, str, EventDict], EventDict]:
+    now = _clock_text()
+
+    def add(_: Any, __: str, event: EventDict) -> EventDict:
+        event["timestamp"] = now()
         return event
 
     return add
@@ -82,6 +94,10 @@ def _add_time() -> Callable[[Any, str, EventDict], EventDict]:
 def _as_json(_: Any, __: str, event: EventDict) -> bytes:
     line = {"at": event.pop("timestamp", None), "level": event.pop("level", None), "event": event.pop("event", None)}
     line.update(event)
+    return _written(line)
+
+
+def _written(line: Mapping[str, Any]) -> bytes:
     try:
         return orjson.dumps(line, default=_plain, option=orjson.OPT_NON_STR_KEYS)
     except TypeError:  # a lone surrogate, or an integer beyond 64 bits: no line is lost for that
@@ -123,26 +139,15 @@ def make_logger(settings: Settings, write: Write = write_to_stderr) -> Logger:
     return logger
 
 
-def make_request_logger(settings: Settings, write: Write = write_to_stderr) -> Logger:
-    """The logger of the one line that each request has: its fields are known, so that little need be looked for."""
+def make_request_teller(settings: Settings, write: Write = write_to_stderr) -> TellRequest:
+    """Writes the one line that each request has: its fields are known, so that nothing need be looked for."""
     if _renders_colour(settings):
-        return make_logger(settings, write)
-    logger: Logger = structlog.wrap_logger(
-        LineWriter(write),
-        processors=[_as_request_line(_add_time())],
-        wrapper_class=structlog.make_filtering_bound_logger(_level_of(settings)),
-        context_class=dict,
-    ).bind()
-    return logger
-
-
-def _as_request_line(add_time: Callable[[Any, str, EventDict], EventDict]) -> Callable[[Any, str, EventDict], bytes]:
-    def render(logger: Any, name: str, event: EventDict) -> bytes:
-        add_time(logger, name, event)
-        event["level"], event["request_id"] = name, REQUEST_ID.get()
-        return _as_json(logger, name, event)
-
-    return render
+        logger = make_logger(settings, write)
+        return lambda fields: logger.info(_REQUEST, **fields)
+    if _level_of(settings) > logging.INFO:
+        return lambda _: None
+    time, line_writer = _clock_text(), LineWriter(write)
+    return lambda fields: line_writer.msg(_written({"at": time(), "level": "info", "event": _REQUEST, **fields}))
 
 
 class StandardLogHandler(logging.Handler):

@@ -1,48 +1,82 @@
 """Prepared calls of simple routes: what FastAPI would find out again for each request, found out once.
 
-A route is simple when it answers with a Response, and is given nothing but its path's texts, the request, and
-dependencies that are given nothing else. It then runs as FastAPI would run it, without the stacks and caches that only
-other routes need; tests hold both side by side. Everything else keeps FastAPI's own application, and so does every
-route while dependencies are overridden.
+A route is simple when it is given nothing but its path's texts, the request, one JSON body, a response to put headers
+on, and dependencies that are given nothing else, and when it answers with a Response, a model or nothing. It then runs
+as FastAPI would run it, without the stacks and caches that only other routes need; tests hold both side by side. What
+the query says is FastAPI's to read, so is a body that does not fit, and so is every route that is not simple.
 """
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, Final, NamedTuple, cast, get_args, get_origin, get_type_hints
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any, Final, NamedTuple, Protocol, cast, get_args, get_origin, get_type_hints
 
 from fastapi import Request, Response
-from fastapi.params import Depends
-from starlette.types import ASGIApp, Receive, Scope, Send
+from fastapi.datastructures import DefaultPlaceholder
+from fastapi.exceptions import ResponseValidationError
+from fastapi.params import Depends, Query
+from pydantic import BaseModel
+from starlette.responses import FileResponse, StreamingResponse
+from starlette.types import Receive, Scope
+
+from slice_api.chassis.exchange import NO_BODY
+
+_UNCHANGING: Final = (str, int, float, bool, tuple, type(None))
+"""Defaults that no call can change, so that all may be given the same."""
+
+_NO_CONTENT: Final = 204
+_JSON_TYPE: Final = (b"content-type", b"application/json")
+
+
+class Ready(NamedTuple):
+    """An answer that is there as a whole."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+class Call(Protocol):
+    """A prepared call; None when the request is FastAPI's to answer. `value` is what the JSON body holds, or NO_BODY.
+
+    Nothing of the route has run when it gives None.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, value: Any) -> Ready | Response | None: ...
 
 
 class _Step(NamedTuple):
     """One call, and the places among the values known so far of what it is given, in the order of its parameters."""
 
-    function: Callable[..., Any]
+    function: Callable[..., Awaitable[Any]]
     places: tuple[int, ...]
-
-
-_OF_REQUEST: Final = (0,)
-"""What most dependencies are given."""
 
 
 class _NotSimpleError(Exception):
     """The route needs more of FastAPI than a plan has."""
 
 
-class _Plan:
-    """The calls of one route in their order, being gathered; the values begin with the request and the path's texts."""
+_REQUEST, _BODY, _RESPONSE, _FIRST_TEXT = range(4)
+"""Where the values begin: with the request, the body and the response, and then the path's texts."""
+_OF_REQUEST: Final = (_REQUEST,)
+"""What most dependencies are given."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
+
+class _Plan:
+    """The calls of one route in their order, being gathered."""
+
+    def __init__(self, texts: Sequence[str], body: Any) -> None:
         self.steps: list[_Step] = []
-        self._texts = texts
+        self.takes_query = False
+        self._texts, self._body = texts, body
         self._places: dict[Callable[..., Any], int] = {}
 
     def add(self, function: Callable[..., Any]) -> int:
         """Plan a call and, before it, what it depends on; gives the place of its value. Each is called once."""
         if function not in self._places:
             places = tuple(self._places_of(function))
-            self._places[function] = 1 + len(self._texts) + len(self.steps)
+            self._places[function] = _FIRST_TEXT + len(self._texts) + len(self.steps)
             self.steps.append(_Step(function, places))
         return self._places[function]
 
@@ -51,64 +85,172 @@ class _Plan:
             raise _NotSimpleError
         hints = get_type_hints(function, include_extras=True)
         for name, parameter in inspect.signature(function).parameters.items():
-            if parameter.kind is not parameter.POSITIONAL_OR_KEYWORD or parameter.default is not parameter.empty:
+            if parameter.kind is not parameter.POSITIONAL_OR_KEYWORD:
                 raise _NotSimpleError
-            yield self._place_of(name, hints.get(name))
+            if parameter.default is parameter.empty:
+                yield self._place_of(name, hints.get(name))
+            else:
+                self._leave_out(hints.get(name), parameter.default)
+
+    def _leave_out(self, hint: Any, default: Any) -> None:
+        """Parameters of the query come last and have defaults, which stand while there is no query."""
+        said = _said(hint)
+        if len(said) != 1 or type(said[0]) is not Query or not isinstance(default, _UNCHANGING):
+            raise _NotSimpleError
+        self.takes_query = True
 
     def _place_of(self, name: str, hint: Any) -> int:
         if hint is Request:
-            return 0
+            return _REQUEST
+        if hint is Response:
+            return _RESPONSE
         if hint is str and name in self._texts:
-            return 1 + self._texts.index(name)
+            return _FIRST_TEXT + self._texts.index(name)
+        if self._body is not None and hint is self._body and name not in self._texts:
+            return _BODY
         return self.add(_dependency(hint))
+
+
+def _said(hint: Any) -> tuple[Any, ...]:
+    """What `Annotated` says besides the type."""
+    return get_args(hint)[1:] if get_origin(hint) is Annotated else ()
 
 
 def _dependency(hint: Any) -> Callable[..., Any]:
     """The function of `Annotated[…, Depends(function)]`."""
-    said = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+    said = _said(hint)
     if len(said) != 1 or type(said[0]) is not Depends or said[0] != Depends(said[0].dependency):
         raise _NotSimpleError
     function: Any = said[0].dependency
     return cast(Callable[..., Any], function)
 
 
-def _steps(endpoint: Any, texts: Sequence[str]) -> list[_Step] | None:
-    """The calls of a simple route, the endpoint's last; None for any other."""
-    answer = get_type_hints(endpoint).get("return") if inspect.isfunction(endpoint) else None
-    if not (isinstance(answer, type) and issubclass(answer, Response)):
+def _body_of(context: Any) -> Any:
+    """The model of a JSON body; None where there is none."""
+    field = context.body_field
+    if field is None:
         return None
-    plan = _Plan(texts)
+    model = field.field_info.annotation
+    is_json = getattr(field.field_info, "media_type", "") == "application/json"
+    if not (is_json and inspect.isclass(model) and issubclass(model, BaseModel)):
+        raise _NotSimpleError
+    return model
+
+
+# Answers
+
+
+Answer = Callable[[Any, Response | None], Ready | Response]
+"""Makes an answer of what a route has given, and of the response that it was given to put headers on."""
+Write = Callable[[Any], bytes]
+
+
+def _as_it_is(response: Response, _: Response | None) -> Ready | Response:
+    """A Response of the route's own: whole where it is one, itself where it is sent piece by piece."""
+    is_pieced = isinstance(response, StreamingResponse | FileResponse)
+    if is_pieced or response.background is not None or type(response).__call__ is not Response.__call__:
+        return response
+    return Ready(response.status_code, list(response.raw_headers), bytes(response.body))
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """Makes the answer of a route that gives a model, or nothing, as FastAPI does."""
+
+    status: int
+    field: Any
+    model: Any
+    write: Write
+    """Writes an object that is of the model already."""
+    options: dict[str, Any]
+
+    def __call__(self, value: Any, given: Response | None) -> Ready | Response:
+        if isinstance(value, Response):
+            return _as_it_is(value, given)
+        status = self.status if given is None or not given.status_code else given.status_code
+        body = self._body(value) if status >= 200 and status not in (204, 304) else b""
+        length = [] if status in (204, 304) else [(b"content-length", b"%d" % len(body))]
+        more = given.raw_headers if given is not None else ()
+        return Ready(status, [*length, _JSON_TYPE, *more], body)
+
+    def _body(self, value: Any) -> bytes:
+        if type(value) is self.model:
+            return self.write(value)
+        known, faults = self.field.validate(value, {}, loc=("response",))
+        if faults:
+            raise ResponseValidationError(errors=faults, body=value)
+        written: bytes = self.field.serialize_json(known, **self.options)
+        return written
+
+
+def _nothing(value: Any, _: Response | None) -> Ready | Response:
+    return Ready(_NO_CONTENT, [_JSON_TYPE], b"") if value is None else _as_it_is(value, None)
+
+
+def _answer_of(context: Any, hint: Any) -> Answer:
+    """How the answer of a route is made, by what it says that it returns."""
+    if inspect.isclass(hint) and issubclass(hint, Response):
+        return _as_it_is
+    if hint is type(None) and context.status_code == _NO_CONTENT:
+        return _nothing
+    field = context.response_field
+    model: Any = field.field_info.annotation if field is not None else None
+    is_model = inspect.isclass(model) and issubclass(model, BaseModel)
+    if not is_model or not isinstance(context.response_class, DefaultPlaceholder):
+        raise _NotSimpleError
+    names = ("include", "exclude", "by_alias", "exclude_unset", "exclude_defaults", "exclude_none")
+    options = {name: getattr(context, f"response_model_{name}") for name in names}
+    is_taken_as_it_is = model.model_config.get("revalidate_instances", "never") == "never"
+    write = partial(model.__pydantic_serializer__.to_json, **{name: each for name, each in options.items() if each})
+    return _Written(context.status_code or 200, field, model if is_taken_as_it_is else None, write, options)
+
+
+def prepared(context: Any) -> Call | None:
+    """The prepared call of a simple route; None for any other. `context` is what `iter_route_contexts` gives of it."""
+    endpoint = context.endpoint
+    if getattr(context, "dependencies", True) or not inspect.iscoroutinefunction(endpoint):
+        return None
     try:
+        answer = _answer_of(context, get_type_hints(endpoint).get("return"))
+        body = _body_of(context)
+        plan = _Plan(tuple(context.param_convertors), body)
         plan.add(endpoint)
     except _NotSimpleError:
         return None
-    return plan.steps
+    return _call_of(plan, tuple(context.param_convertors), context.body_field, answer)
 
 
-def prepared(context: Any, overrides: Mapping[Any, Any]) -> tuple[ASGIApp, bool]:
-    """The application of a route: its plan where it is simple, FastAPI's own otherwise and while there are overrides.
+def _call_of(plan: _Plan, texts: Sequence[str], body_field: Any, answer: Answer) -> Call:
+    *first, (endpoint, places) = plan.steps
+    before = [(function, None if needed == _OF_REQUEST else needed) for function, needed in first]
+    needs_response = any(_RESPONSE in step.places for step in plan.steps)
+    takes_query = plan.takes_query
 
-    And whether it is a plan. `context` is what `iter_route_contexts` gives of the route.
-    """
-    own: ASGIApp = context.app
-    texts = tuple(context.param_convertors)
-    steps = None if getattr(context, "dependencies", True) else _steps(context.endpoint, texts)
-    if steps is None:
-        return own, False
-    *before, (endpoint, places) = steps
-
-    async def run(scope: Scope, receive: Receive, send: Send) -> None:
-        if overrides:
-            await own(scope, receive, send)
-            return
-        path_params = scope["path_params"]
-        values: list[Any] = [Request(scope, receive, send), *[path_params[name] for name in texts]]
-        for function, given in before:
-            if given == _OF_REQUEST:
-                values.append(await function(values[0]))
+    async def call(scope: Scope, receive: Receive, value: Any) -> Ready | Response | None:
+        if takes_query and scope["query_string"]:
+            return None
+        if body_field is not None:
+            if value is NO_BODY:
+                return None
+            value, faults = body_field.validate(value, {}, loc=("body",))
+            if faults:
+                return None
+        given = _blank() if needs_response else None
+        request, path_params = Request(scope, receive), scope["path_params"]
+        values: list[Any] = [request, value, given, *map(path_params.__getitem__, texts)]
+        for function, needed in before:
+            if needed is None:
+                values.append(await function(request))
             else:
-                values.append(await function(*[values[place] for place in given]))
-        response = await endpoint(*[values[place] for place in places])
-        await response(scope, receive, send)
+                values.append(await function(*map(values.__getitem__, needed)))
+        return answer(await endpoint(*map(values.__getitem__, places)), given)
 
-    return run, True
+    return call
+
+
+def _blank() -> Response:
+    """What a route is given that asks for the response: nothing is said yet."""
+    response = Response()
+    del response.headers["content-length"]
+    response.status_code = None  # type: ignore[assignment]
+    return response

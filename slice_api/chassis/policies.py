@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from slice_api.chassis.plans import Call
 from slice_api.settings import SliceSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -89,7 +90,7 @@ class Target:
     """One method of one route, with all that is asked of a request to it."""
 
     app: Any
-    """The ASGI application that runs it."""
+    """FastAPI's own ASGI application that runs it."""
     route: Any
     """FastAPI's own route, for `request.scope["route"]`."""
     endpoint: Any
@@ -99,8 +100,8 @@ class Target:
     """The template, such as `/api/links/{slug}`."""
     scope: str | None
     """The scope it needs: None for public, "" for any key."""
-    is_prepared: bool
-    """Whether its app is a prepared call, which needs nothing of what FastAPI puts around its routes."""
+    call: Call | None
+    """Its prepared call, which needs nothing of what FastAPI puts around its routes; None where it is not simple."""
     is_json: bool
     """Whether it answers with JSON, so that an Accept header can exclude it."""
     takes_json: bool

@@ -39,7 +39,7 @@ class RateLimiter(Protocol):
 
 def interval_of(quota: int, window_seconds: int) -> int:
     """Microseconds until one spent request is there again."""
-    return max(1, window_seconds * MICROSECONDS // quota)
+    return window_seconds * MICROSECONDS // quota or 1
 
 
 def spend(arrival: int, now: int, quota: int, window_seconds: int) -> tuple[int, bool]:
@@ -59,14 +59,10 @@ def spend(arrival: int, now: int, quota: int, window_seconds: int) -> tuple[int,
 def allowance_of(arrival: int, now: int, quota: int, window_seconds: int, *, is_exceeded: bool) -> Allowance:
     """What to tell of a bucket by its arrival time; both times in microseconds."""
     interval = interval_of(quota, window_seconds)
-    full_in = max(0, arrival - now)
-    remaining = max(0, quota - _divided_up(full_in, interval))
+    full_in = arrival - now if arrival > now else 0
+    remaining = quota + -full_in // interval  # -(-a // b) is a / b, rounded up
     retry_in = full_in + interval - quota * interval if is_exceeded else 0
-    return Allowance(is_exceeded, remaining, _divided_up(full_in, MICROSECONDS), _divided_up(retry_in, MICROSECONDS))
-
-
-def _divided_up(number: int, by: int) -> int:
-    return -(-number // by)
+    return Allowance(is_exceeded, max(0, remaining), -(-full_in // MICROSECONDS), -(-retry_in // MICROSECONDS))
 
 
 class MemoryRateLimiter:

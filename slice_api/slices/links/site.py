@@ -1,14 +1,14 @@
 """The service as links must know it: under which address they are, which names and schemes they may have."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import quote
 
-from slice_api.chassis import Problem, invalid
-from slice_api.slices.links.schemas import Link, Rule, StoredLink
+from slice_api.chassis import Problem, invalid, unchecked
+from slice_api.slices.links.schemas import Link, LinkRecord, Rule, StoredLink
 from slice_api.slices.links.urls import WEB_SCHEMES, leads_back, scheme_of
 
-_INNER = frozenset({"id", "password_hash"})
+_SHOWN: Final = tuple(LinkRecord.model_fields)
 
 
 class Site(NamedTuple):
@@ -26,14 +26,15 @@ class Site(NamedTuple):
 
 def short_url(slug: str, base_url: str) -> str:
     """The address of a link, percent-encoded so that it survives every mail program."""
-    return f"{base_url}/{quote(slug, safe='')}"
+    return f"{base_url}/{slug if slug.isascii() and slug.isalnum() else quote(slug, safe='')}"
 
 
 def as_shown(link: StoredLink, site: Site) -> Link:
     """What goes out of a link: no inner id, no hash, but its address. What is stored was checked when it came in."""
-    fields = {name: value for name, value in link if name not in _INNER}
-    address = short_url(link.slug, site.base_url)
-    return Link.model_construct(short_url=address, has_password=link.password_hash is not None, **fields)
+    fields = {name: link.__dict__[name] for name in _SHOWN}
+    fields["short_url"] = short_url(link.slug, site.base_url)
+    fields["has_password"] = link.password_hash is not None
+    return unchecked(Link, fields)
 
 
 def check_fit(
