@@ -6,6 +6,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from pydantic import Field
 
+from slice_api.chassis.changes import unchecked
 from slice_api.chassis.ids import new_id
 from slice_api.chassis.schemas import Schema, Time
 from slice_api.chassis.storage.stores import Log
@@ -45,15 +46,17 @@ EVENTS = Log("events", EventRecord, indexes=("type", "slice", "subject"), time="
 
 
 def record_of(event: Event, *, subject: str | None, by: str | None, at: datetime) -> EventRecord:
-    return EventRecord(
-        id=new_id("evt"),
-        type=event.topic,
-        slice=event.topic.partition(".")[0],
-        subject=subject,
-        at=at,
-        by=by,
-        data=event.model_dump(mode="json"),
-    )
+    """The record of an event: what is in it was checked when it was made."""
+    fields = {
+        "id": new_id("evt"),
+        "type": event.topic,
+        "slice": event.topic.partition(".")[0],
+        "subject": subject,
+        "at": at,
+        "by": by,
+        "data": event.model_dump(mode="json"),
+    }
+    return unchecked(EventRecord, fields)
 
 
 class Subscription(NamedTuple):

@@ -250,7 +250,6 @@ def _call_of(plan: _Plan, texts: Sequence[str], body_field: Any, answer: Answer)
 
 def _blank() -> Response:
     """What a route is given that asks for the response: nothing is said yet."""
-    response = Response()
-    del response.headers["content-length"]
+    response = Response(status_code=_NO_CONTENT)  # which has no Content-Length
     response.status_code = None  # type: ignore[assignment]
     return response

@@ -5,7 +5,19 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from slice_api.chassis import Page, PageQuery, Principal, Taken, Tx, conflict, invalid, merged, new_id, random_text
+from slice_api.chassis import (
+    Page,
+    PageQuery,
+    Principal,
+    Taken,
+    Tx,
+    conflict,
+    invalid,
+    merged,
+    new_id,
+    random_text,
+    unchecked,
+)
 from slice_api.slices.links import store
 from slice_api.slices.links.lookup import find_link, over, started
 from slice_api.slices.links.schemas import (
@@ -14,6 +26,7 @@ from slice_api.slices.links.schemas import (
     LinkChange,
     LinkCreated,
     LinkDeleted,
+    LinkFields,
     LinkFilter,
     LinkUpdated,
     NewLink,
@@ -50,18 +63,19 @@ def create_link(
     known = _identical(tx, new) if is_reusing and new.password is None else None
     if known is not None:
         return as_shown(known, site), False
-    link = StoredLink(
-        **new.model_dump(exclude={"slug", "password"}),
-        id=new_id("link"),
-        slug=new.slug or free_slug(tx, site),
-        password_hash=password_hash,
-        created_at=tx.now,
-        updated_at=tx.now,
-        created_by=caller.key_id,
-    )
+    link = _made(new, new.slug or free_slug(tx, site), password_hash, caller.key_id, tx.now)
+    shown = as_shown(link, site)
     _insert(tx, link)
-    tx.emit(LinkCreated(link=as_shown(link, site)), subject=link.slug)
-    return as_shown(link, site), True
+    tx.emit(LinkCreated(link=shown), subject=link.slug)
+    return shown, True
+
+
+def _made(new: NewLink, slug: str, password_hash: str | None, maker: str, now: datetime) -> StoredLink:
+    decided = {name: getattr(new, name) for name in LinkFields.model_fields}
+    counts = {"visit_count": 0, "bot_visit_count": 0, "last_visited_at": None}
+    made = {"created_at": now, "updated_at": now, "created_by": maker}
+    inner = {"id": new_id("link"), "password_hash": password_hash}
+    return unchecked(StoredLink, {**decided, "slug": slug, **counts, **made, **inner})
 
 
 def list_links(tx: Tx, wanted: LinkFilter, page: PageQuery, site: Site) -> Page[Link]:

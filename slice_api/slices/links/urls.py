@@ -6,6 +6,7 @@ A URL is kept byte for byte as it was typed, so nothing here goes through a pars
 import re
 import unicodedata
 from collections.abc import Collection
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final, NamedTuple
 from urllib.parse import quote, unquote, unquote_to_bytes
@@ -27,6 +28,8 @@ _BIDI = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\
 _PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F)))
 # What may stand in a query as it is (RFC 3986, section 3.4), and "%", which the visitor's escapes begin with.
 _QUERY: Final = "!$&'()*+,;=:@/?%"
+# Most links lead to a few hosts, and each is held against our own.
+_REMEMBERED: Final = 1024
 _DEFAULT_PORTS: Final = ("", "80", "443")
 
 
@@ -79,6 +82,8 @@ def check_url(url: str) -> str:
 
 
 def _check_characters(url: str) -> None:
+    if url.isascii() and url.isprintable() and " " not in url and "\\" not in url:
+        return
     for char in url:
         if unicodedata.category(char) in _SPACES_AND_CONTROLS:
             raise ValueError(f"must not hold spaces or control characters; {char!r} is one")
@@ -102,6 +107,7 @@ def _host_and_port(authority: str) -> tuple[str, str]:
     return found[1], found[2] or ""
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def ascii_host(host: str) -> str:
     """A host as it is looked up: lower-case, international names as punycode; raises ValueError for what is no host."""
     if host.startswith("["):
