@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import iter_route_contexts
 
 from slice_api.chassis.addresses import Networks, parse_networks
-from slice_api.chassis.authentication import ADMIN_KEYS, KeyProvider, LoneAdminKey, ensure_admin_key
+from slice_api.chassis.authentication import ADMIN_KEYS, Callers, KeyProvider, LoneAdminKey, ensure_admin_key
 from slice_api.chassis.batches import Batch, Batches
 from slice_api.chassis.caches import LIVES, Cache, Caches, MemoryCache
 from slice_api.chassis.capabilities import call
@@ -93,6 +93,9 @@ class Chassis:
         self.caches = Caches(self.db, self.news, [MemoryCache(), *shared])
         self.mirrors = Mirrors((mirror for each in slices for mirror in each.mirrors), self.db, self.news, log)
         self.keys = _key_provider(slices)
+        self.callers = Callers(self.db, storage, self.keys, clock)
+        uses = getattr(self.keys, "USES", None)
+        self._key_uses: Batch[str] | None = uses if isinstance(uses, Batch) else None
         self.batches = Batches(self.db, log, self.metrics)
         self.feed = Feed(self.db, self.news, self.closing, self.metrics)
         consumers = [consumer for each in slices for consumer in each.consumers]
@@ -121,10 +124,6 @@ class Chassis:
     def settings_of(self, slice_name: str) -> SliceSettings:
         return self._settings_by_slice[slice_name]
 
-    def has_own_rate(self, slice_name: str) -> bool:
-        """Whether a slice counts requests by itself instead of together with the others."""
-        return bool(self._settings_by_slice[slice_name].rate_limit)
-
     def _note_events(self, events: Sequence[EventRecord]) -> None:
         for event in events:
             self.metrics.events.labels(event.type).inc()
@@ -137,9 +136,8 @@ class Chassis:
 
     def note_key_use(self, key_id: str) -> None:
         """Remember that a key was used, for its `last_used_at`; written a moment later."""
-        note = getattr(self.keys, "USES", None)
-        if isinstance(note, Batch):
-            self.batches.add(note, key_id)
+        if self._key_uses is not None:
+            self.batches.add(self._key_uses, key_id)
 
     def begin_shutdown(self) -> None:
         """Called as soon as the service is told to stop: readiness goes, and live streams end."""
@@ -211,6 +209,7 @@ def _file_routes(app: FastAPI, chassis: Chassis, each: Slice, included: Any, *, 
                     each for each in (limit, own_limit, chassis.settings.max_body_bytes) if each is not None
                 ),
                 rate=rate,
+                rate_share=each.name if each.settings.rate_limit else "*",
                 any_origin_sends=any_origin_sends(context.endpoint),
                 has_secret_path=not _SECRET_PARAMETERS.isdisjoint(context.param_convertors),
             )

@@ -6,12 +6,14 @@ from typing import Protocol
 from starlette.requests import cookie_parser
 from starlette.types import Scope
 
+from slice_api.chassis.clock import Clock
 from slice_api.chassis.credentials import NewKey, hash_key, is_mistyped, make_key
 from slice_api.chassis.exchange import Exchange, Principal
 from slice_api.chassis.headers import HeaderMap, header
 from slice_api.chassis.problems import forbidden, unauthenticated
 from slice_api.chassis.schemas import Schema
 from slice_api.chassis.sessions import COOKIE, find_session
+from slice_api.chassis.storage.database import Database, Storage
 from slice_api.chassis.storage.stores import Collection
 from slice_api.chassis.storage.tx import Tx
 
@@ -25,7 +27,7 @@ class KeyProvider(Protocol):
     """
 
     def identify(self, tx: Tx, key_hash: str) -> Principal | None:
-        """The owner of a key that is valid now."""
+        """The owner of a key that is valid now; it is remembered while nothing is written, but not past its `until`."""
 
     def recall(self, tx: Tx, key_id: str) -> Principal | None:
         """The owner by id, for sessions that were opened with a key; None when the key is no longer valid."""
@@ -127,13 +129,46 @@ async def authenticate(exchange: Exchange, scope: Scope) -> Principal:
 
 async def caller_of_key(exchange: Exchange, key: str) -> Principal:
     """The owner of a key; raises 401 · unauthenticated."""
-    if not key or is_mistyped(key):
-        raise unauthenticated("The key is mistyped: its checksum does not fit." if key else "The key is empty.")
-    caller = await exchange.chassis.db.transact(_identify, exchange.chassis.keys, hash_key(key))
+    caller = await exchange.chassis.callers.find(hash_key(key))
     if caller is None:
-        raise unauthenticated("The key is not known here, has expired or was revoked.")
+        raise unauthenticated(_refusal(key))
     exchange.chassis.note_key_use(caller.key_id)
     return caller
+
+
+def _refusal(key: str) -> str:
+    if not key:
+        return "The key is empty."
+    if is_mistyped(key):
+        return "The key is mistyped: its checksum does not fit."
+    return "The key is not known here, has expired or was revoked."
+
+
+class Callers:
+    """Who the keys of one app belong to, remembered while nothing is written that could change it.
+
+    Where other processes write too, storage is asked for each request: a key that one of them revokes is refused by
+    all from then on.
+    """
+
+    def __init__(self, db: Database, storage: Storage, provider: KeyProvider, clock: Clock) -> None:
+        self._db, self._storage, self._provider, self._clock = db, storage, provider, clock
+        self._known: dict[str, Principal] = {}
+        self._writes: int | None = None
+        """How much had been written when they were asked for."""
+
+    async def find(self, key_hash: str) -> Principal | None:
+        """The owner of the key of this hash, that is valid now."""
+        writes = self._storage.writes
+        if writes is None or writes != self._writes:
+            self._known, self._writes = {}, writes
+        known = self._known.get(key_hash)
+        if known is not None and (known.until is None or known.until > self._clock()):
+            return known
+        found = await self._db.transact(_identify, self._provider, key_hash)
+        if found is not None and writes is not None:
+            self._known[key_hash] = found
+        return found
 
 
 def _identify(tx: Tx, provider: KeyProvider, key_hash: str) -> Principal | None:

@@ -1,5 +1,6 @@
 """Documents with other fields: what merge patches (RFC 7396) make of them, and what code does that knows them."""
 
+from functools import cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -63,7 +64,12 @@ def unchecked(model: type[S], fields: dict[str, Any]) -> S:
 
     For what goes out of something that is kept: it was checked when it came in.
     """
-    return _made(model, fields, set(fields))
+    return _made(model, fields, _names(model))
+
+
+@cache
+def _names(model: type[Schema]) -> set[str]:
+    return set(model.model_fields)
 
 
 def _made(model: type[S], fields: dict[str, Any], known: set[str]) -> S:

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable
-from hashlib import blake2b
+
+from mmh3 import mmh3_x64_128_digest
 
 from slice_api.chassis.problems import invalid
 from slice_api.chassis.storage.tx import Origin, version_tag
@@ -13,7 +14,7 @@ _LIST = re.compile(r'\s*(W/)?"[\x21\x23-\x7e\x80-\xff]*"\s*(,\s*((W/)?"[\x21\x23
 
 def body_tag(body: bytes, version: int | None = None) -> str:
     """A strong ETag: the version of the document, where there is one, and a hash of what is sent."""
-    digest = blake2b(body, digest_size=8).hexdigest()
+    digest = mmh3_x64_128_digest(body).hex()
     return f'"{version_tag(version)}.{digest}"' if version is not None else f'"{digest}"'
 
 

@@ -4,9 +4,9 @@ Pure ASGI. It stands in the place of Starlette's ServerErrorMiddleware, outside 
 passes it, and turns an unexpected exception into a problem that tells nothing but the request id.
 """
 
-import os
 import re
 from collections.abc import Mapping
+from random import Random
 from time import perf_counter
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode
@@ -22,7 +22,7 @@ from slice_api.chassis.errors import known_problem
 from slice_api.chassis.exchange import SCOPE_KEY, Exchange
 from slice_api.chassis.gate import admit
 from slice_api.chassis.headers import HeaderMap, Headers, by_name, header
-from slice_api.chassis.logs import REQUEST_ID
+from slice_api.chassis.logs import REQUEST_ID, REQUEST_LINE
 from slice_api.chassis.plans import Ready
 from slice_api.chassis.problems import Problem, internal, malformed_request, problem_response
 from slice_api.chassis.storage.tx import Origin
@@ -40,6 +40,7 @@ _ASK_AGAIN: Final = (b"cache-control", b"private, no-cache")
 _NOT_KEPT: Final = (b"cache-control", b"no-store")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
+_bits: Final = Random().getrandbits  # noqa: S311 - see where it is used
 _CLIENT_LEFT: Final = 499
 """Told in the log where nothing was answered any more."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -47,7 +48,8 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 def _request_id(headers: HeaderMap) -> str:
     given = header(headers, b"x-request-id") if b"x-request-id" in headers else None
-    return given if given and _REQUEST_ID.fullmatch(given) else os.urandom(8).hex()
+    # They tell requests apart and need not be secret: asking the system for each would take longer than the rest of it.
+    return given if given and _REQUEST_ID.fullmatch(given) else f"{_bits(64):016x}"
 
 
 def _next_link(exchange: Exchange, cursor: str) -> bytes:
@@ -249,6 +251,7 @@ class Edge:
         status = answer.status or _CLIENT_LEFT
         self._chassis.metrics.answered(slice_name, route, method if method in _METHODS else "OTHER", status, seconds)
         line = {
+            **REQUEST_LINE,
             "method": method,
             "route": route or None,
             "path": _shown_path(exchange),

@@ -1,6 +1,7 @@
 """What is known of the request in hand; it lies in the ASGI scope and goes with it."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from starlette.types import Scope
@@ -28,6 +29,8 @@ class Principal(NamedTuple):
     """What the key was called when it was made."""
     scopes: tuple[str, ...]
     """What it may do: `links:read`, `links:write`, …, or `admin` for everything."""
+    until: datetime | None = None
+    """When the key expires."""
 
     def has_scope(self, scope: str) -> bool:
         return scope in self.scopes or "admin" in self.scopes

@@ -94,8 +94,7 @@ async def _identify(target: Target, exchange: Exchange, scope: Scope) -> None:
 async def _spend(target: Target, exchange: Exchange, rate: tuple[int, int]) -> None:
     who = f"key:{exchange.caller.key_id}" if exchange.caller else f"address:{address_group(exchange.client)}"
     quota, window = rate
-    share = target.slice_name if exchange.chassis.has_own_rate(target.slice_name) else "*"
-    allowance = await exchange.chassis.rate_limiter.hit(f"{share}:{who}", quota, window)
+    allowance = await exchange.chassis.rate_limiter.hit(f"{target.rate_share}:{who}", quota, window)
     if exchange.headers:
         exchange.headers[:] = [each for each in exchange.headers if not each[0].startswith(b"ratelimit")]
     exchange.headers += rate_headers(allowance, quota, window)

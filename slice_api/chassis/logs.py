@@ -26,8 +26,10 @@ _SECRET_NAMES = frozenset({"key", "api_key", "password", "secret", "token", "coo
 EventDict = MutableMapping[str, Any]
 Write = Callable[[bytes], object]
 TellRequest = Callable[[dict[str, Any]], None]
+"""Writes the line of a request: its fields, behind the places of `at`, `level` and `event`."""
 
-_REQUEST: Final = "request"
+REQUEST_LINE: Final = {"at": None, "level": "info", "event": "request"}
+"""The beginning of each such line."""
 
 
 class LineWriter:
@@ -143,11 +145,16 @@ def make_request_teller(settings: Settings, write: Write = write_to_stderr) -> T
     """Writes the one line that each request has: its fields are known, so that nothing need be looked for."""
     if _renders_colour(settings):
         logger = make_logger(settings, write)
-        return lambda fields: logger.info(_REQUEST, **fields)
+        return lambda line: logger.info(**{name: line[name] for name in line if name not in ("at", "level")})
     if _level_of(settings) > logging.INFO:
         return lambda _: None
     time, line_writer = _clock_text(), LineWriter(write)
-    return lambda fields: line_writer.msg(_written({"at": time(), "level": "info", "event": _REQUEST, **fields}))
+
+    def tell(line: dict[str, Any]) -> None:
+        line["at"] = time()
+        line_writer.msg(_written(line))
+
+    return tell
 
 
 class StandardLogHandler(logging.Handler):

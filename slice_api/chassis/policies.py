@@ -111,6 +111,8 @@ class Target:
     max_body_bytes: int
     rate: tuple[int, int] | None
     """Requests per seconds, or None for no limit."""
+    rate_share: str
+    """With which other routes it shares the limit: those of its slice, or `*` for all that have none of their own."""
     has_secret_path: bool
     """Whether the path carries a secret (a token, a ping key), so that only its template is logged."""
 

@@ -9,6 +9,7 @@ Fields as in draft-ietf-httpapi-ratelimit-headers: `RateLimit-Policy: "default";
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from time import monotonic
 from typing import Final, NamedTuple, Protocol
 
@@ -42,23 +43,21 @@ def interval_of(quota: int, window_seconds: int) -> int:
     return window_seconds * MICROSECONDS // quota or 1
 
 
-def spend(arrival: int, now: int, quota: int, window_seconds: int) -> tuple[int, bool]:
+def spend(arrival: int, now: int, quota: int, interval: int) -> tuple[int, bool]:
     """The arrival time after one more request at `now`, and whether that is one too many; all in microseconds.
 
     A name that is not known has an arrival time of 0. Whoever does this in another language: a request fits as long as
     the new arrival time is at most `quota * interval` ahead of now, and one that does not fit changes nothing.
     """
-    interval = interval_of(quota, window_seconds)
     furthest = now + quota * interval
     # Never further ahead than an empty bucket: a clock set back, or a limit made smaller, locks nobody out for long.
-    held = min(max(arrival, now), furthest)
+    held = now if arrival < now else min(furthest, arrival)
     is_exceeded = held + interval > furthest
     return (held if is_exceeded else held + interval), is_exceeded
 
 
-def allowance_of(arrival: int, now: int, quota: int, window_seconds: int, *, is_exceeded: bool) -> Allowance:
-    """What to tell of a bucket by its arrival time; both times in microseconds."""
-    interval = interval_of(quota, window_seconds)
+def allowance_of(arrival: int, now: int, quota: int, interval: int, *, is_exceeded: bool) -> Allowance:
+    """What to tell of a bucket by its arrival time; all times in microseconds."""
     full_in = arrival - now if arrival > now else 0
     remaining = quota + -full_in // interval  # -(-a // b) is a / b, rounded up
     retry_in = full_in + interval - quota * interval if is_exceeded else 0
@@ -74,17 +73,17 @@ class MemoryRateLimiter:
         self._sweep_at = _SWEEP_FROM
 
     async def hit(self, name: str, quota: int, window_seconds: int) -> Allowance:
-        now = round(self._seconds() * MICROSECONDS)
-        arrival, is_exceeded = spend(self._arrivals.get(name, 0), now, quota, window_seconds)
+        now = int(self._seconds() * MICROSECONDS)
+        interval = interval_of(quota, window_seconds)
+        arrival, is_exceeded = spend(self._arrivals.get(name, 0), now, quota, interval)
         if not is_exceeded:
             self._arrivals[name] = arrival
-            self._sweep(now)
-        return allowance_of(arrival, now, quota, window_seconds, is_exceeded=is_exceeded)
+            if len(self._arrivals) >= self._sweep_at:
+                self._sweep(now)
+        return allowance_of(arrival, now, quota, interval, is_exceeded=is_exceeded)
 
     def _sweep(self, now: int) -> None:
         """Forget full buckets, now and then, so that many addresses never fill the memory."""
-        if len(self._arrivals) < self._sweep_at:
-            return
         self._arrivals = {name: arrival for name, arrival in self._arrivals.items() if arrival > now}
         self._sweep_at = max(_SWEEP_FROM, 2 * len(self._arrivals))
 
@@ -92,6 +91,11 @@ class MemoryRateLimiter:
 def rate_headers(allowance: Allowance, quota: int, window_seconds: int) -> list[tuple[bytes, bytes]]:
     """The two fields that every limited answer carries."""
     return [
-        (b"ratelimit-policy", b'"default";q=%d;w=%d' % (quota, window_seconds)),
+        _policy(quota, window_seconds),
         (b"ratelimit", b'"default";r=%d;t=%d' % (allowance.remaining, allowance.reset_seconds)),
     ]
+
+
+@lru_cache
+def _policy(quota: int, window_seconds: int) -> tuple[bytes, bytes]:
+    return (b"ratelimit-policy", b'"default";q=%d;w=%d' % (quota, window_seconds))

@@ -289,7 +289,7 @@ class RedisRateLimiter:
             full_in, is_exceeded = (await asyncio.shield(self._last))[at]
         except RedisAway:
             return await self._fallback.hit(name, quota, window_seconds)
-        return allowance_of(full_in, 0, quota, window_seconds, is_exceeded=bool(is_exceeded))
+        return allowance_of(full_in, 0, quota, interval_of(quota, window_seconds), is_exceeded=bool(is_exceeded))
 
     async def _ask(self, before: asyncio.Task[list[tuple[int, int]]] | None) -> list[tuple[int, int]]:
         if before is not None:

@@ -7,6 +7,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from pydantic import BaseModel
 
 from slice_api.chassis.events import EventRecord
+from slice_api.chassis.problems import not_found
 from slice_api.chassis.rate_limits import RateLimiter
 from slice_api.chassis.storage.faults import Tell, silent
 from slice_api.chassis.storage.pages import Page, PageQuery, decode_cursor, encode_cursor
@@ -30,6 +31,10 @@ class Storage(Protocol):
 
     is_shared: bool
     """Whether several processes may stand on it at once."""
+
+    @property
+    def writes(self) -> int | None:
+        """How many transactions have written something; None where other processes may write too."""
 
     async def open(self, stores: Sequence[Store], tell: Tell = silent) -> None: ...
     async def close(self) -> None: ...
@@ -93,7 +98,10 @@ class Database:
 
     async def fetch(self, collection: Collection[M], key: str) -> M:
         """The document of that key; raises 404 · not-found when there is none."""
-        return await self.transact(Tx.fetch, collection, key)
+        document = await self._storage.get(self._origin, collection, key)
+        if document is None:
+            raise not_found(collection.noun, key)
+        return document
 
     async def take(self, collection: Collection[M], key: str) -> M:
         """Take a document out and give it back; raises 404 · not-found when there is none."""

@@ -308,6 +308,10 @@ class _MemoryRows:
         if held is not None:
             self._undo.append(lambda: parts.__setitem__(partition, held))
 
+    @property
+    def has_written(self) -> bool:
+        return bool(self._undo)
+
     def roll_back(self) -> None:
         for undo in reversed(self._undo):
             undo()
@@ -317,6 +321,7 @@ class MemoryStorage:
     """Everything in this process, gone when it ends. One loop, synchronous transactions: nothing can come between."""
 
     is_shared = False
+    writes = 0
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -364,6 +369,7 @@ class MemoryStorage:
         except BaseException:
             rows.roll_back()
             raise
+        self.writes += rows.has_written
         return result, tx.emitted
 
     async def sweep(self) -> int:

@@ -199,6 +199,7 @@ class PostgresStorage:
     """A PostgreSQL database, for processes on as many machines as there are."""
 
     is_shared = True
+    writes = None
 
     def __init__(self, url: str, clock: Clock) -> None:
         self._dsn, self._pool_size = options_in(url)

@@ -69,7 +69,7 @@ class SqlRateLimiter:
         rows = rows or await self._fetch(self._held, (name,))
         # What was spent under a larger quota, or before the clock was set back, counts as all of this one.
         arrival = min(rows[0][0], furthest) if rows else now
-        return allowance_of(arrival, now, quota, window_seconds, is_exceeded=is_exceeded)
+        return allowance_of(arrival, now, quota, interval, is_exceeded=is_exceeded)
 
     async def sweep(self) -> None:
         """Forget full buckets."""

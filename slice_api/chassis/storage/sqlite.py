@@ -120,6 +120,7 @@ class SqliteStorage:
     """One SQLite file, for as many processes of one machine as there are."""
 
     is_shared = True
+    writes = None
 
     def __init__(self, url: str, clock: Clock) -> None:
         self.path, self._durability = path_in(url)

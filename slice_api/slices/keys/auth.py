@@ -8,7 +8,7 @@ from slice_api.slices.keys.store import KEYS, configured_keys, is_valid, valid_a
 def _principal(tx: Tx, key: StoredKey | None) -> Principal | None:
     if key is None or not is_valid(key, tx.now):
         return None
-    return Principal(key_id=key.id, name=key.name, scopes=tuple(key.scopes))
+    return Principal(key_id=key.id, name=key.name, scopes=tuple(key.scopes), until=key.expires_at)
 
 
 def identify(tx: Tx, key_hash: str) -> Principal | None:

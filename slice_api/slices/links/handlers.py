@@ -62,9 +62,9 @@ def create_link(
     check_fit(site, slug=new.slug, url=new.url, expired_url=new.expired_url, rules=new.rules)
     known = _identical(tx, new) if is_reusing and new.password is None else None
     if known is not None:
-        return as_shown(known, site), False
+        return as_shown(known, site.base_url), False
     link = _made(new, new.slug or free_slug(tx, site), password_hash, caller.key_id, tx.now)
-    shown = as_shown(link, site)
+    shown = as_shown(link, site.base_url)
     _insert(tx, link)
     tx.emit(LinkCreated(link=shown), subject=link.slug)
     return shown, True
@@ -79,11 +79,7 @@ def _made(new: NewLink, slug: str, password_hash: str | None, maker: str, now: d
 
 
 def list_links(tx: Tx, wanted: LinkFilter, page: PageQuery, site: Site) -> Page[Link]:
-    return store.filtered(tx, wanted, page).map(lambda link: as_shown(link, site))
-
-
-def read_link(tx: Tx, slug: str, site: Site) -> Link:
-    return as_shown(find_link(tx, slug), site)
+    return store.filtered(tx, wanted, page).map(lambda link: as_shown(link, site.base_url))
 
 
 def update_link(tx: Tx, slug: str, change: LinkChange, site: Site, password_hash: str | None = None) -> Link:
@@ -96,9 +92,9 @@ def update_link(tx: Tx, slug: str, change: LinkChange, site: Site, password_hash
     check_fit(site, url=change.url, expired_url=change.expired_url, rules=change.rules or ())
     changed = tx.update(store.LINKS, link.slug, lambda held: _changed(held, change, password_hash, tx.now))
     if changed is None or changed is link:
-        return as_shown(link, site)
-    tx.emit(LinkUpdated(link=as_shown(changed, site)), subject=link.slug)
-    return as_shown(changed, site)
+        return as_shown(link, site.base_url)
+    tx.emit(LinkUpdated(link=as_shown(changed, site.base_url)), subject=link.slug)
+    return as_shown(changed, site.base_url)
 
 
 def delete_link(tx: Tx, slug: str) -> None:

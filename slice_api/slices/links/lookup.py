@@ -3,14 +3,23 @@
 from datetime import datetime
 from urllib.parse import quote
 
-from slice_api.chassis import Problem, Tx, gone, not_found
+from slice_api.chassis import Database, Problem, Tx, gone, not_found
 from slice_api.slices.links.schemas import StoredLink
-from slice_api.slices.links.store import get_link, state_of
+from slice_api.slices.links.slugs import normal_slug
+from slice_api.slices.links.store import LINKS, get_link, state_of
 
 
 def find_link(tx: Tx, slug: str) -> StoredLink:
     """The link, in whatever state; raises 404."""
     link = get_link(tx, slug)
+    if link is None:
+        raise not_found("link", slug)
+    return link
+
+
+async def fetch_link(db: Database, slug: str) -> StoredLink:
+    """The same where nothing else is asked of storage; raises 404."""
+    link = await db.get(LINKS, normal_slug(slug))
     if link is None:
         raise not_found("link", slug)
     return link

@@ -23,6 +23,7 @@ from slice_api.slices.links import handlers
 from slice_api.slices.links.following import answers
 from slice_api.slices.links.following.opening import open_door
 from slice_api.slices.links.following.redirects import follow
+from slice_api.slices.links.lookup import fetch_link
 from slice_api.slices.links.parameters import (
     DryRun,
     Filter,
@@ -37,6 +38,7 @@ from slice_api.slices.links.parameters import (
     Wanted,
 )
 from slice_api.slices.links.schemas import Availability, ImportReport, Link, LinkChange, NewLink, Visit
+from slice_api.slices.links.site import as_shown
 from slice_api.slices.links.stats import reading
 from slice_api.slices.links.stats.schemas import AllVisitStats, VisitStats
 from slice_api.slices.links.transfer import files
@@ -105,9 +107,9 @@ async def read_all_stats(db: Db, wanted: Range) -> AllVisitStats:
 
 
 @router.get("/{slug}")
-async def read_link(slug: str, db: Db, site: Here) -> Link:
+async def read_link(slug: str, db: Db, base_url: BaseUrl) -> Link:
     """Read a link with its counts."""
-    return await db.transact(handlers.read_link, slug, site)
+    return as_shown(await fetch_link(db, slug), base_url)
 
 
 @router.patch("/{slug}")

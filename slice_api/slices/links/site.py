@@ -1,14 +1,12 @@
 """The service as links must know it: under which address they are, which names and schemes they may have."""
 
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
 from slice_api.chassis import Problem, invalid, unchecked
-from slice_api.slices.links.schemas import Link, LinkRecord, Rule, StoredLink
+from slice_api.slices.links.schemas import Link, Rule, StoredLink
 from slice_api.slices.links.urls import WEB_SCHEMES, leads_back, scheme_of
-
-_SHOWN: Final = tuple(LinkRecord.model_fields)
 
 
 class Site(NamedTuple):
@@ -29,10 +27,11 @@ def short_url(slug: str, base_url: str) -> str:
     return f"{base_url}/{slug if slug.isascii() and slug.isalnum() else quote(slug, safe='')}"
 
 
-def as_shown(link: StoredLink, site: Site) -> Link:
+def as_shown(link: StoredLink, base_url: str) -> Link:
     """What goes out of a link: no inner id, no hash, but its address. What is stored was checked when it came in."""
-    fields = {name: link.__dict__[name] for name in _SHOWN}
-    fields["short_url"] = short_url(link.slug, site.base_url)
+    fields = {**link.__dict__}
+    del fields["id"], fields["password_hash"]
+    fields["short_url"] = short_url(link.slug, base_url)
     fields["has_password"] = link.password_hash is not None
     return unchecked(Link, fields)
 
