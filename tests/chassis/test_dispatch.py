@@ -60,6 +60,10 @@ TARGETS = (
     "/api/calls/nested/a%20b/c?d=e",
     "/api/calls/number/seven",
     "/api/calls/query/word?times=x",
+    *(f"/api/calls/{name}/word" for name in ("model", "sparse", "brief", "larger", "loose", "many", "either", "gone")),
+    *(f"/api/calls/{name}" for name in ("either/other", "often/word", "often/word?times=3", "often/word?times=x")),
+    "/api/calls/often/word?other=7",
+    "/api/calls/told/word",
     "/walls",
     "/walls/",
     "/walls/east",
@@ -126,6 +130,39 @@ async def test_answers_are_those_of_plain_fastapi(
         # FastAPI names the methods of the first path that fits alone; ours are all that work.
         named = set(expected.headers.get("allow", "").split(", ")) - {""}
         assert named <= set(answer.headers.get("allow", "").split(", "))
+
+
+BODIES = (
+    b'{"name": "wheel"}',
+    b' {"name": "  wheel ", "size": 2, "tags": ["a", "b"], "at": "2026-01-31T10:00:00+01:00"}\n',
+    b'{"name": "wheel", "name": "axle", "size": 1e0}',
+    b'{"name": "\\u00e9\\ud83d\\ude00", "size": -9223372036854775808}',
+    b'{"name": "wheel", "size": "7"}',
+    b'{"name": "wheel", "size": true}',
+    b'{"name": "wheel", "size": 1.5}',
+    b'{"name": "wheel", "other": 1}',
+    b'{"name": ""}',
+    b"[]",
+    b"null",
+    b'"wheel"',
+    b"{}",
+)
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("target", ["/api/calls/take/word", "/api/calls/take/word?size=3", "/api/calls/partly/word"])
+async def test_bodies_are_read_and_refused_as_plain_fastapi_does(
+    ours: httpx.AsyncClient, theirs: httpx.AsyncClient, target: str, body: bytes
+) -> None:
+    sent: Any = {"content": body, "headers": {"content-type": "application/json"}}
+    answer, expected = await ours.post(target, **sent), await theirs.post(target, **sent)
+    assert answer.status_code == expected.status_code
+    if expected.status_code < 400:
+        assert answer.content == expected.content
+        assert expected.headers.items() <= answer.headers.items()
+        return
+    places = [["#", *map(str, each["loc"][1:])] for each in expected.json()["detail"]]
+    assert sorted(fault["pointer"] for fault in answer.json()["errors"]) == sorted(map("/".join, places))
 
 
 async def test_a_static_path_wins_over_a_pattern_that_was_declared_before(ours: httpx.AsyncClient) -> None:

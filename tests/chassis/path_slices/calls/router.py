@@ -1,14 +1,16 @@
-"""Routes that are given much and little, most of which answer with a Response of their own."""
+"""Routes that are given much and little, and that answer with a Response of their own, a model or nothing."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
 from fastapi.responses import PlainTextResponse
+from pydantic import Field
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 
-from slice_api.chassis import public
+from slice_api.chassis import Integer, Line, Page, Schema, Time, public
 
 router = APIRouter()
 
@@ -73,7 +75,112 @@ async def after(word: str, request: Request) -> Response:
     return PlainTextResponse("noted soon", background=BackgroundTask(note))
 
 
+class Part(Schema):
+    """What comes in."""
+
+    name: Line
+    size: Integer = 1
+    tags: list[str] = Field(default=[])
+    at: Time | None = None
+
+
+class Whole(Part):
+    """What goes out."""
+
+    id: str = Field(serialization_alias="number")
+    weight: float | None = Field(default=None, exclude_if=lambda weight: weight == 0)
+
+
+def whole(word: str, **more: Any) -> Whole:
+    return Whole(id=word, name="wheel", at=datetime(2026, 1, 31, 9, tzinfo=UTC), **more)
+
+
+Times = Annotated[int, Query(ge=1, le=9)]
+
+
+@router.get("/model/{word}", status_code=203)
+@public
+async def model(word: str) -> Whole:
+    return whole(word, weight=0)
+
+
+@router.get("/sparse/{word}", response_model_exclude_unset=True, response_model_by_alias=False)
+@public
+async def sparse(word: str) -> Whole:
+    return whole(word)
+
+
+@router.get("/brief/{word}", response_model_exclude_none=True, response_model_exclude={"size"})
+@public
+async def brief(word: str) -> Whole:
+    return whole(word)
+
+
+@router.get("/larger/{word}")
+@public
+async def larger(word: str) -> Part:
+    return whole(word)
+
+
+@router.get("/loose/{word}")
+@public
+async def loose(word: str) -> Whole:
+    made: Any = {"id": word, "name": "wheel"}
+    return made  # type: ignore[no-any-return]
+
+
+@router.get("/many/{word}")
+@public
+async def many(word: str) -> Page[Whole]:
+    return Page(items=[whole(word), whole("other")], next=None)
+
+
+@router.get("/either/{word}")
+@public
+async def either(word: str) -> Whole:
+    answer: Any = PlainTextResponse("not that") if word == "word" else whole(word)
+    return answer  # type: ignore[no-any-return]
+
+
+@router.delete("/gone/{word}", status_code=204)
+@public
+async def gone(word: str, count: Count) -> None:
+    return None
+
+
+@router.get("/often/{word}")
+@public
+async def often(word: str, times: Times = 2) -> Whole:
+    return whole(word * times)
+
+
+@router.post("/take/{word}", status_code=201)
+@public
+async def take(part: Part, word: str, response: Response, count: Count) -> Whole:
+    response.headers["X-Count"] = str(count)
+    response.status_code = 202 if part.size > 1 else 201
+    return Whole(id=word, **dict(part))
+
+
 # What a plan does not have
+
+
+@router.post("/two/{word}")
+@public
+async def two(one: Part, other: Part, word: str) -> Part:
+    return one if word == "word" else other
+
+
+@router.post("/partly/{word}")
+@public
+async def partly(name: Annotated[str, Body(embed=True)], word: str) -> Whole:
+    return whole(name + word)
+
+
+@router.get("/told/{word}")
+@public
+async def told(word: str, agent: Annotated[str, Header()] = "none") -> Whole:
+    return whole(word + agent)
 
 
 @router.get("/query/{word}")
