@@ -93,7 +93,7 @@ class Chassis:
         self.caches = Caches(self.db, self.news, [MemoryCache(), *shared])
         self.mirrors = Mirrors((mirror for each in slices for mirror in each.mirrors), self.db, self.news, log)
         self.keys = _key_provider(slices)
-        self.callers = Callers(self.db, storage, self.keys, clock)
+        self.callers = Callers(self.db, storage, clock)
         uses = getattr(self.keys, "USES", None)
         self._key_uses: Batch[str] | None = uses if isinstance(uses, Batch) else None
         self.batches = Batches(self.db, log, self.metrics)

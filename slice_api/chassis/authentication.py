@@ -129,7 +129,7 @@ async def authenticate(exchange: Exchange, scope: Scope) -> Principal:
 
 async def caller_of_key(exchange: Exchange, key: str) -> Principal:
     """The owner of a key; raises 401 · unauthenticated."""
-    caller = await exchange.chassis.callers.find(hash_key(key))
+    caller = await exchange.chassis.callers.find(exchange.chassis.keys, hash_key(key))
     if caller is None:
         raise unauthenticated(_refusal(key))
     exchange.chassis.note_key_use(caller.key_id)
@@ -151,13 +151,13 @@ class Callers:
     all from then on.
     """
 
-    def __init__(self, db: Database, storage: Storage, provider: KeyProvider, clock: Clock) -> None:
-        self._db, self._storage, self._provider, self._clock = db, storage, provider, clock
+    def __init__(self, db: Database, storage: Storage, clock: Clock) -> None:
+        self._db, self._storage, self._clock = db, storage, clock
         self._known: dict[str, Principal] = {}
         self._writes: int | None = None
         """How much had been written when they were asked for."""
 
-    async def find(self, key_hash: str) -> Principal | None:
+    async def find(self, provider: KeyProvider, key_hash: str) -> Principal | None:
         """The owner of the key of this hash, that is valid now."""
         writes = self._storage.writes
         if writes is None or writes != self._writes:
@@ -165,7 +165,7 @@ class Callers:
         known = self._known.get(key_hash)
         if known is not None and (known.until is None or known.until > self._clock()):
             return known
-        found = await self._db.transact(_identify, self._provider, key_hash)
+        found = await self._db.transact(_identify, provider, key_hash)
         if found is not None and writes is not None:
             self._known[key_hash] = found
         return found

@@ -73,7 +73,7 @@ class MemoryRateLimiter:
         self._sweep_at = _SWEEP_FROM
 
     async def hit(self, name: str, quota: int, window_seconds: int) -> Allowance:
-        now = int(self._seconds() * MICROSECONDS)
+        now = round(self._seconds() * MICROSECONDS)
         interval = interval_of(quota, window_seconds)
         arrival, is_exceeded = spend(self._arrivals.get(name, 0), now, quota, interval)
         if not is_exceeded:
