@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -31,6 +32,8 @@ supervise(create_app, host="127.0.0.1", port=0, workers=2, worker_command=comman
 PATIENCE_SECONDS = 3 * END_SECONDS
 """For what takes several starts."""
 REPLACED = "a worker ended, and is replaced"
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For clients that need none: each would read the certificates of all authorities, which takes longer than a start."""
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the processes are looked up in /proc")
 
@@ -83,11 +86,11 @@ def workers_of(server: Server) -> set[int]:
     return {pid for pid in every if stat_of(pid)[1] == server.process.pid and is_alive(pid)}
 
 
-def until(is_so: Callable[[], bool]) -> None:
+def until(is_so: Callable[[], bool], pause: float = 0.02) -> None:
     end = time.monotonic() + PATIENCE_SECONDS
     while not is_so():
         assert time.monotonic() < end, "it never came to pass"
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def until_replaced(server: Server, gone: int) -> set[int]:
@@ -130,7 +133,9 @@ def opened(server: Server, path: str, key: str = ADMIN_KEY) -> Iterator[httpx.Re
     """An answer that has begun, over a connection of its own."""
     headers = {"X-API-Key": key}
     with (
-        httpx.Client(base_url=server.url, headers=headers, timeout=END_SECONDS, trust_env=False) as client,
+        httpx.Client(
+            base_url=server.url, headers=headers, timeout=END_SECONDS, trust_env=False, verify=NO_TLS
+        ) as client,
         client.stream("GET", path) as answer,
     ):
         assert answer.status_code == 200
@@ -156,7 +161,7 @@ def opened_by_all(
         seen.update(answerer(server, each) for each in latest)
         return seen >= workers
 
-    until(have_all_a_part)
+    until(have_all_a_part, pause=0.1)  # a worker that is starting needs the processor more than we do
     return answers
 
 
