@@ -1,32 +1,40 @@
 """What each of thousands of apps would find again is found once, and found to be the same: an app takes half as long.
 
 None of it is of one app: signatures of endpoints, models of answers, OpenAPI documents of the same routes, what is
-installed, the files of the front end, and the statements for the same stores. Where a function has another name in a
-newer library tests take longer, and are the same.
+installed, the files of the front end, the statements for the same stores, what the folder of one of our own slices
+holds, and the card of that. Where a function has another name in a newer library tests take longer, and are the same.
 """
 
 import importlib.metadata
+import os
 import sys
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import orjson
 from fastapi import routing
 from fastapi.routing import iter_route_contexts
 
-from slice_api.chassis import openapi, web_files
+from slice_api.chassis import discovery, openapi, plans, report, web_files
 from slice_api.chassis.storage import postgres, sqlite
 
-_WEB = Path(__file__).parent.parent / "web"
+_ROOT = Path(__file__).parent.parent
+_WEB = _ROOT / "web"
+_SLICES = _ROOT / "slice_api" / "slices"
 
 
 def find_once() -> None:
     """Remember, in this process, what these functions give; a key of None is not remembered."""
     _remember(routing, "_build_dependant_with_parameterless_dependencies", _signature)
     _remember(routing, "create_model_field", _model)
+    _remember(routing, "compile_path", lambda path: path)
     _remember(importlib.metadata, "entry_points", lambda **wanted: (tuple(sys.path), *wanted.items()))
     _remember(web_files, "_contents", lambda folder: folder if folder == _WEB else None)
+    _remember(plans, "_steps", lambda endpoint, texts: (endpoint, tuple(texts)))
+    _remember(discovery, "_assemble", _slice)
+    _remember(report, "card_of", _card)
     for engine in (postgres, sqlite):
         _remember(engine, "make_statements", lambda stores, dialect: (dialect.name, *map(id, stores)))
     _remember_documents()
@@ -45,6 +53,26 @@ def _model(**about: Any) -> Hashable | None:
     except TypeError:
         return None
     return key
+
+
+def _slice(name: str, package: str, folder: Path, modules: Mapping[str, ModuleType]) -> Hashable | None:
+    """One of our own slices is another when something in its files was replaced, or something is set."""
+    if folder.parent != _SLICES or Path(".env").exists():
+        return None
+    # What the slice has of its files it keeps, so none of that comes to be another thing with the same id.
+    held = [tuple(map(id, vars(module).values())) for module in modules.values()]
+    settings = sorted((each, os.environ[each]) for each in os.environ if each.upper().startswith("SLICE_"))
+    return (name, package, *modules.values(), *held, *settings)
+
+
+def _card(found: Any, facts: Any) -> Hashable | None:
+    """The files of our own slices stay as they are; what else their cards tell of is in the routes and the settings."""
+    if found.folder.parent != _SLICES or not found.is_loaded:
+        return None
+    part = found.slice
+    routes = ((each.path, each.method, each.scope, each.endpoint) for each in facts.targets)
+    jobs = ((each.name, each.seconds) for each in part.jobs)
+    return (part.name, part.settings_model, facts.engine, *routes, *jobs)
 
 
 def _remember(module: Any, name: str, key_of: Callable[..., Hashable | None]) -> None:
