@@ -2,7 +2,8 @@
 
 None of it is of one app: signatures of endpoints, models of answers, OpenAPI documents of the same routes, what is
 installed, the files of the front end, the statements for the same stores, what the folder of one of our own slices
-holds, and the card of that. Where a function has another name in a newer library tests take longer, and are the same.
+holds, the card of that, and the certificates that clients trust. Where a function has another name in a newer library
+tests take longer, and are the same.
 """
 
 import importlib.metadata
@@ -13,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import httpx
 import orjson
 from fastapi import routing
 from fastapi.routing import iter_route_contexts
@@ -28,8 +30,9 @@ _SLICES = _ROOT / "slice_api" / "slices"
 def find_once() -> None:
     """Remember, in this process, what these functions give; a key of None is not remembered."""
     _remember(routing, "_build_dependant_with_parameterless_dependencies", _signature)
-    _remember(routing, "create_model_field", _model)
+    _remember(routing, "create_model_field", _plain)
     _remember(routing, "compile_path", lambda path: path)
+    _remember(vars(httpx)["_transports"].default, "create_ssl_context", _plain)
     _remember(importlib.metadata, "entry_points", lambda **wanted: (tuple(sys.path), *wanted.items()))
     _remember(web_files, "_contents", lambda folder: folder if folder == _WEB else None)
     _remember(plans, "_steps", lambda endpoint, texts: (endpoint, tuple(texts)))
@@ -45,8 +48,8 @@ def _signature(*, path: str, call: Any, dependencies: Any) -> Hashable | None:
     return None if dependencies else (path, call)
 
 
-def _model(**about: Any) -> Hashable | None:
-    """What a model of an answer is made of, where that is all plain."""
+def _plain(**about: Any) -> Hashable | None:
+    """What a model of an answer, or the certificates that a client trusts, are made of, where that is all plain."""
     key = tuple(about.items())
     try:
         hash(key)

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import time
@@ -32,8 +31,6 @@ supervise(create_app, host="127.0.0.1", port=0, workers=2, worker_command=comman
 PATIENCE_SECONDS = 3 * END_SECONDS
 """For what takes several starts."""
 REPLACED = "a worker ended, and is replaced"
-NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""For clients that need none: each would read the certificates of all authorities, which takes longer than a start."""
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the processes are looked up in /proc")
 
@@ -133,9 +130,7 @@ def opened(server: Server, path: str, key: str = ADMIN_KEY) -> Iterator[httpx.Re
     """An answer that has begun, over a connection of its own."""
     headers = {"X-API-Key": key}
     with (
-        httpx.Client(
-            base_url=server.url, headers=headers, timeout=END_SECONDS, trust_env=False, verify=NO_TLS
-        ) as client,
+        httpx.Client(base_url=server.url, headers=headers, timeout=END_SECONDS, trust_env=False) as client,
         client.stream("GET", path) as answer,
     ):
         assert answer.status_code == 200
