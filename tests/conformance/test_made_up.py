@@ -17,10 +17,10 @@ from tests.support import has_slice, make_app, slices_package
 
 
 @contextmanager
-def folder_of(place: Path, files: Mapping[str, str]) -> Iterator[Folder]:
-    """A folder `notes` with these files, found by discovery."""
+def folder_of(place: Path, files: Mapping[str, str], beside: tuple[str, ...] = PACKAGES) -> Iterator[Folder]:
+    """A folder `notes` with these files, found by discovery beside all other slices."""
     with slices_package(place, {"notes": files}) as package:
-        packages = (*PACKAGES, package)
+        packages = (*beside, package)
         yield Folder("notes", packages, subject_of(make_app(packages=packages)))
 
 
@@ -164,11 +164,17 @@ _FAULTS: Mapping[str, tuple[str, str, str]] = {
 }
 """For each check, a change of the notes that it must find."""
 
+_FOUND = (AssertionError, pytest.fail.Exception)
+
 
 @pytest.mark.parametrize("name", _FAULTS)
 async def test_a_fault_is_found(name: str, tmp_path: Path) -> None:
-    if name.startswith("finding.") and not has_slice("search"):
+    """By itself, in an app that is soon made; the same check finds nothing in the notes without the fault."""
+    is_searched = name.startswith("finding.")
+    if is_searched and not has_slice("search"):
         pytest.skip("the search folder was removed")
-    found = (AssertionError, pytest.fail.Exception)
-    with folder_of(tmp_path, broken(*_FAULTS[name])) as folder, pytest.raises(found):
+    beside = PACKAGES if is_searched else ()
+    with folder_of(tmp_path, NOTES, beside) as folder:
+        await run_check(CHECKS[name], folder)
+    with folder_of(tmp_path, broken(*_FAULTS[name]), beside) as folder, pytest.raises(_FOUND):
         await run_check(CHECKS[name], folder)
