@@ -102,7 +102,7 @@ def _can_be_unfitting(route: Route) -> bool:
     return _is_asked(route) and (route.takes_json or any(each["in"] == "query" for each in parameters))
 
 
-@for_routes(_can_be_unfitting)
+@for_routes(_can_be_unfitting, is_decided_early=True)
 def test_unfitting_requests_are_answered_as_documented(
     asked: tuple[asyncio.Runner, Api], engine: str, route: Route
 ) -> None:
