@@ -205,20 +205,21 @@ def test_requests_are_told_in_time_that_postgres_is_away(
     """One by one, and many at once; these find connections in the pool that look alive."""
     with service_on(postgres.create_database(), tmp_path) as service, ThreadPoolExecutor(AT_ONCE) as threads:
 
-        def ask_all(*asks: Callable[[], Timed]) -> list[Timed]:
-            return [each.result() for each in [threads.submit(ask) for ask in asks]]
+        def ask_all(*asks: Callable[[], Timed], meanwhile: Callable[[], None] = lambda: None) -> list[Timed]:
+            asked = [threads.submit(ask) for ask in asks]
+            meanwhile()
+            return [each.result() for each in asked]
 
         asks = [service.make, service.read] * (AT_ONCE // 2)
         service.must_make(3)
         with away(postgres, outage):
             must_be_unavailable([ask() for ask in asks[:IN_A_ROW]])
-            must_be_unavailable(ask_all(*asks))
-            service.must_be_alive_but_not_ready()
+            must_be_unavailable(ask_all(*asks, meanwhile=service.must_be_alive_but_not_ready))
         service.must_come_back()
         assert {each.answer.status_code for each in ask_all(*[service.make] * AT_ONCE)} == {201}
         with away(postgres, outage):
-            must_be_unavailable(ask_all(*[service.make] * AT_ONCE))
-            service.must_be_alive_but_not_ready()
+            makes = [service.make] * AT_ONCE
+            must_be_unavailable(ask_all(*makes, meanwhile=service.must_be_alive_but_not_ready))
         service.must_come_back()
         service.must_hold_all()
 
