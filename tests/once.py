@@ -19,7 +19,7 @@ import orjson
 from fastapi import routing
 from fastapi.routing import iter_route_contexts
 
-from slice_api.chassis import discovery, openapi, plans, report, web_files
+from slice_api.chassis import assembly, discovery, openapi, report, web_files
 from slice_api.chassis.storage import postgres, sqlite
 
 _ROOT = Path(__file__).parent.parent
@@ -35,7 +35,7 @@ def find_once() -> None:
     _remember(vars(httpx)["_transports"].default, "create_ssl_context", _plain)
     _remember(importlib.metadata, "entry_points", lambda **wanted: (tuple(sys.path), *wanted.items()))
     _remember(web_files, "_contents", lambda folder: folder if folder == _WEB else None)
-    _remember(plans, "_steps", lambda endpoint, texts: (endpoint, tuple(texts)))
+    _remember(assembly, "prepared", lambda context: (context.endpoint, context.path_format, context.status_code))
     _remember(discovery, "_assemble", _slice)
     _remember(report, "card_of", _card)
     for engine in (postgres, sqlite):
