@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from pydantic import (
     AfterValidator,
     AwareDatetime,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -17,6 +16,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticKnownError
 
+from slice_api.chassis.docstrings import Described
+
 _FULL_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _HTTP_URL = TypeAdapter[HttpUrl](HttpUrl)
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
@@ -24,11 +25,11 @@ _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d
 MAX_INTEGER = 2**63 - 1
 
 
-class Schema(BaseModel):
+class Schema(Described):
     """What comes in, goes out or is stored: frozen, and strict about fields nobody declared."""
 
     # JSON has no word for infinity, so a database would give back nothing in its place.
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def _must_be_rfc3339(value: Any) -> Any:

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from slice_api.chassis.docstrings import Described
 from slice_api.chassis.problems import invalid
 
 T = TypeVar("T")
@@ -18,10 +19,10 @@ R = TypeVar("R")
 _CHECK_BYTES = 6
 
 
-class Page(BaseModel, Generic[T]):
+class Page(Described, Generic[T]):
     """One page of a list; `next` is the cursor to ask for more with (`?after=`), null at the end."""
 
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True)
 
     items: list[T]
     """The objects of this page."""
@@ -33,10 +34,10 @@ class Page(BaseModel, Generic[T]):
         return Page[Any](items=[change(item) for item in self.items], next=self.next)
 
 
-class PageQuery(BaseModel):
+class PageQuery(Described):
     """How much of a list to give, and from where on."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     """How many items to give at most."""
