@@ -7,7 +7,6 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Annotated, Final, Literal
 
-import segno
 from pydantic import AfterValidator, Field
 
 from slice_api.chassis import Schema, invalid
@@ -58,6 +57,8 @@ def qr_tag(text: str, style: QrStyle) -> str:
 @lru_cache(maxsize=128)
 def draw_qr(text: str, style: QrStyle) -> bytes:
     """The picture; takes some milliseconds. Raises 422 when the size leaves less than one pixel for a module."""
+    import segno  # not at start, which draws nothing
+
     code = segno.make_qr(text, error=style.error_correction, boost_error=False)
     modules = len(code.matrix) + 2 * style.margin
     if modules > style.size:

@@ -46,7 +46,7 @@ from slice_api.slices.links.visits.noting import visits_batch
 from slice_api.slices.links.visits.orphans import note_stray
 
 router = APIRouter()
-root_router = APIRouter(lifespan=answers.warmed_up)
+root_router = APIRouter(lifespan=answers.with_passwords)
 
 
 @router.post("", status_code=201, responses={200: {"model": Link, "description": "An identical link was there"}})

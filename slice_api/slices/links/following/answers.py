@@ -17,7 +17,7 @@ from slice_api.slices.links.following.passwords import Passwords
 from slice_api.slices.links.following.redirects import Redirection, Visitor
 from slice_api.slices.links.qr import MEDIA_TYPES, QrStyle, draw_qr, qr_tag
 from slice_api.slices.links.schemas import Preview
-from slice_api.slices.links.visits.visitors import is_prefetch, parse_agent
+from slice_api.slices.links.visits.visitors import is_prefetch
 
 _HTML_HEADERS = {"Content-Security-Policy": NOTICE_CSP, "Cache-Control": "no-store", "Vary": "Accept"}
 _MAX_TEXT = 1024  # characters of a header that wait in memory until the visit is noted
@@ -83,13 +83,9 @@ ROBOTS: Responses = {200: {"description": "What crawlers may follow", "content":
 
 
 @asynccontextmanager
-async def warmed_up(app: FastAPI) -> AsyncIterator[None]:
-    """What there is of the links between start and stop: who checks passwords.
-
-    The user agent patterns are loaded at start: a fifth of a second that the first visits should not wait for.
-    """
+async def with_passwords(app: FastAPI) -> AsyncIterator[None]:
+    """What there is of the links between start and stop: who checks passwords."""
     app.state.links_passwords = Passwords()
-    await asyncio.to_thread(parse_agent, "warm-up")
     yield
 
 

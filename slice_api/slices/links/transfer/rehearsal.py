@@ -1,6 +1,5 @@
 """What an import would do, without doing it."""
 
-import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -18,6 +17,8 @@ class Rehearsal:
     """The links that a file would have made so far: on disk, so that memory stays flat however many they are."""
 
     def __init__(self) -> None:
+        import sqlite3  # not at start: where storage is another, it is needed nowhere else
+
         self._made = sqlite3.connect("", isolation_level=None)  # a file without a name, which goes when it is closed
         for text in (_TABLE, _INDEX, "PRAGMA synchronous = off", "BEGIN"):
             self._made.execute(text)

@@ -5,12 +5,13 @@ Nothing here keeps an address. A user agent becomes a browser, a system and a ki
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
-from typing import Final, NamedTuple
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
-import ua_parser
-from crawlerdetect import CrawlerDetect
+if TYPE_CHECKING:
+    from crawlerdetect import CrawlerDetect
+    from ua_parser import Parser
 
 _MAX_USER_AGENT: Final = 512
 # Few headers make up most visits. A header is 1 KB at most, so that what is made up to be new takes a few MB.
@@ -78,10 +79,30 @@ def parse_agent(user_agent: str) -> Agent:
     text = user_agent.strip()[:_MAX_USER_AGENT]
     if not text:
         return Agent(None, None, None, is_bot=True)
-    found = ua_parser.parse(text)
+    found = _agents().parse(text)
     browser = found.user_agent.family if found.user_agent else None
     system = found.os.family if found.os else None
     return Agent(_clean(browser), _clean(system), _device(text), _is_crawler(text))
+
+
+@cache
+def _agents() -> "Parser":
+    """What reads user agents, loaded for the first visit that is noted: a tenth of a second that no start waits for.
+
+    No redirect does either, but at links with `max_visits` or rules for bots. Patterns of devices are left out: what
+    is asked of them `_device` tells, and they take as much memory as the others together.
+    """
+    from ua_parser import Parser, load_lazy_builtins
+
+    browsers, systems, _ = load_lazy_builtins()
+    return Parser.from_matchers((browsers, systems, []))
+
+
+@cache
+def _crawlers() -> "CrawlerDetect":
+    from crawlerdetect import CrawlerDetect
+
+    return CrawlerDetect()
 
 
 def is_bot(user_agent: str) -> bool:
@@ -93,7 +114,7 @@ def _is_crawler(text: str) -> bool:
     text = _TOOLS.sub("", text, count=1) if _TOOLS.match(text) else text
     if not text:
         return False
-    return CrawlerDetect().is_crawler(_LONG_WORD.sub(r"\1", text)[:_MAX_CRAWLER_TEXT])
+    return _crawlers().is_crawler(_LONG_WORD.sub(r"\1", text)[:_MAX_CRAWLER_TEXT])
 
 
 def _device(text: str) -> str | None:
