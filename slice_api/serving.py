@@ -124,6 +124,7 @@ def spare_garbage_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_NEW_OBJECTS, *gc.get_threshold()[1:])
+    gc.enable()
 
 
 def _config(app: FastAPI) -> uvicorn.Config:
@@ -141,6 +142,7 @@ def _config(app: FastAPI) -> uvicorn.Config:
 
 def serve(make_app: Callable[[], FastAPI], *, host: str, port: int) -> None:
     """Serve in this process until told to stop; ends it with status 3 when the start fails."""
+    gc.disable()  # until it has started; see `spare_garbage_collector`
     app = make_app()
     chassis: Chassis = app.state.chassis
     listeners = _listen(host, port)
@@ -157,6 +159,7 @@ def serve(make_app: Callable[[], FastAPI], *, host: str, port: int) -> None:
 
 def work(make_app: Callable[[], FastAPI], *, listening: Sequence[int], line: int) -> None:
     """Serve in a worker process, on the sockets and with the line that the parent has opened (by file descriptor)."""
+    gc.disable()
     app = make_app()
     chassis: Chassis = app.state.chassis
     parent = socket.socket(fileno=line)
