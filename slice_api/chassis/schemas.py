@@ -1,6 +1,7 @@
 """The base of every model, and the field types that all storage engines agree on."""
 
 import re
+import sys
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
@@ -70,7 +71,7 @@ def _at_most(longest: int) -> BeforeValidator:
 
 
 def _lowered(value: str) -> str:
-    return value.strip().lower()
+    return sys.intern(value.strip().lower())  # the few that there are stand in many documents
 
 
 def _without_repeats(values: list[str]) -> list[str]:

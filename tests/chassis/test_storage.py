@@ -67,6 +67,20 @@ def test_a_second_document_of_the_same_key_is_taken(store: OpenStorage) -> None:
     assert store.transact(Tx.get, THINGS, "a") == Thing(id="a")
 
 
+def test_a_document_is_kept_with_all_its_fields_whichever_were_given(store: OpenStorage) -> None:
+    insert(store, Thing(id="a"), Thing(id="b", name="other"))
+    kept = [store.transact(Tx.get, THINGS, key) for key in ("a", "b")]
+    assert [each and each.model_fields_set for each in kept] == [set(Thing.model_fields)] * 2
+
+
+def test_documents_in_memory_share_what_is_the_same_for_all(clock: FrozenClock) -> None:
+    store = OpenStorage("memory", STORES, clock)
+    insert(store, Thing(id="a"), Thing(id="b", name="other"))
+    kept = [store.transact(Tx.get, THINGS, key) for key in ("a", "b")]
+    store.close()
+    assert len({id(each and each.model_fields_set) for each in kept}) == 1
+
+
 def test_a_second_document_of_a_unique_value_is_taken_and_the_field_is_named(store: OpenStorage) -> None:
     insert(store, Thing(id="a", slot="x"))
     with pytest.raises(Taken) as caught:

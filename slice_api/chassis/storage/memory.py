@@ -4,6 +4,7 @@ import asyncio
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from functools import cache
 from itertools import islice
 from operator import itemgetter
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
@@ -34,6 +35,19 @@ _MOST_WAITING = 10_000
 
 Ranked = tuple[bool, Any, str]
 """A place in an order: whether there is a value (missing ones first), the value, the key."""
+
+
+@cache
+def _all_fields(model: type[BaseModel]) -> set[str]:
+    return set(model.model_fields)
+
+
+def _share_field_names(document: BaseModel) -> None:
+    """Let documents share one set of the fields that were set, which weighs as much as all the rest of a small one.
+
+    It names all fields, as when a document comes back from a database.
+    """
+    object.__setattr__(document, "__pydantic_fields_set__", _all_fields(type(document)))
 
 
 class _Places(Protocol):
@@ -207,6 +221,7 @@ class _MemoryRows:
     def _set(self, table: _Table, key: str, row: Row | None) -> None:
         if row is not None:
             table.check_unique(key, row.document)
+            _share_field_names(row.document)
         held = table.set(key, row)
         self._undo.append(lambda: table.set(key, held))
 
@@ -253,6 +268,8 @@ class _MemoryRows:
     def extend(self, log: Log[Any], partition: str, entries: Sequence[Any]) -> int:
         tape = self._tapes[log.name]
         part = tape.parts.setdefault(partition, [])
+        for entry in entries:
+            _share_field_names(entry)
         length = len(part)
         part.extend(enumerate(entries, tape.newest + 1))
         tape.newest += len(entries)
