@@ -16,7 +16,7 @@ from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from slice_api.chassis.events import EVENTS, EventRecord, Subscription
+from slice_api.chassis.events import EVENTS, EventRecord, is_covered
 from slice_api.chassis.ids import new_id
 from slice_api.chassis.rate_limits import Seconds
 from slice_api.chassis.schemas import Schema
@@ -91,7 +91,7 @@ class Cached(Generic[M]):
     """How long an entry is kept at most."""
 
     def is_stale_on(self, topic: str) -> bool:
-        return any(Subscription(each, self.load).covers(topic) for each in self.stale_on)
+        return is_covered(topic, self.stale_on)
 
 
 class StorageLife(Schema):

@@ -64,11 +64,12 @@ def unchecked(model: type[S], fields: dict[str, Any]) -> S:
 
     For what goes out of something that is kept: it was checked when it came in.
     """
-    return _made(model, fields, _names(model))
+    return _made(model, fields, all_fields(model))
 
 
 @cache
-def _names(model: type[Schema]) -> set[str]:
+def all_fields(model: type[BaseModel]) -> set[str]:
+    """The names of a model's fields: one set for all objects, which nobody may change."""
     return set(model.model_fields)
 
 

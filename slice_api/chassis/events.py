@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from pydantic import Field
@@ -66,7 +67,13 @@ class Subscription(NamedTuple):
     handle: Callable[..., Any]
 
     def covers(self, topic: str) -> bool:
-        return self.topic in ("*", topic) or (self.topic.endswith(".*") and topic.startswith(self.topic[:-1]))
+        return is_covered(topic, (self.topic,))
+
+
+@lru_cache(maxsize=4096)
+def is_covered(topic: str, by: tuple[str, ...]) -> bool:
+    """Whether one of some topics (`links.created`, `links.*`, `*`) covers the topic of an event."""
+    return any(each in ("*", topic) or (each.endswith(".*") and topic.startswith(each[:-1])) for each in by)
 
 
 def on(topic: str) -> Callable[[F], F]:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from slice_api.chassis.events import EVENTS, EventRecord, Subscription
+from slice_api.chassis.events import EVENTS, EventRecord, is_covered
 from slice_api.chassis.logs import Logger
 from slice_api.chassis.signals import Signal, wait_for
 from slice_api.chassis.storage.database import Database
@@ -45,7 +45,7 @@ class Mirror(Generic[R, S]):
     topics: tuple[str, ...]
 
     def covers(self, topic: str) -> bool:
-        return any(Subscription(each, self.read).covers(topic) for each in self.topics)
+        return is_covered(topic, self.topics)
 
 
 class _Image(NamedTuple, Generic[S]):

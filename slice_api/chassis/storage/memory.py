@@ -4,7 +4,6 @@ import asyncio
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from functools import cache
 from itertools import islice
 from operator import itemgetter
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
@@ -13,6 +12,7 @@ from uuid import UUID
 from pydantic import BaseModel
 from sortedcontainers import SortedList
 
+from slice_api.chassis.changes import all_fields
 from slice_api.chassis.clock import Clock
 from slice_api.chassis.events import EventRecord
 from slice_api.chassis.rate_limits import MemoryRateLimiter, RateLimiter
@@ -37,17 +37,14 @@ Ranked = tuple[bool, Any, str]
 """A place in an order: whether there is a value (missing ones first), the value, the key."""
 
 
-@cache
-def _all_fields(model: type[BaseModel]) -> set[str]:
-    return set(model.model_fields)
-
-
 def _share_field_names(document: BaseModel) -> None:
     """Let documents share one set of the fields that were set, which weighs as much as all the rest of a small one.
 
     It names all fields, as when a document comes back from a database.
     """
-    object.__setattr__(document, "__pydantic_fields_set__", _all_fields(type(document)))
+    names = all_fields(type(document))
+    if document.__pydantic_fields_set__ is not names:
+        object.__setattr__(document, "__pydantic_fields_set__", names)
 
 
 class _Places(Protocol):
