@@ -67,6 +67,7 @@ from slice_api.chassis.storage.query import (
 )
 from slice_api.chassis.storage.stores import Collection, Log
 from slice_api.chassis.storage.tx import Taken, Tx
+from slice_api.chassis.streams import EventStream
 from slice_api.settings import CommaList, SliceSettings
 
 __all__ = [
@@ -86,6 +87,7 @@ __all__ = [
     "Db",
     "Event",
     "EventRecord",
+    "EventStream",
     "Fault",
     "Feed",
     "Found",

@@ -1,12 +1,10 @@
 """The event feed."""
 
-from collections.abc import AsyncIterable
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
-from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from slice_api.chassis import Db, EventRecord, Feed, Page, Paging, Time
+from slice_api.chassis import Db, EventRecord, EventStream, Feed, Page, Paging, Time
 from slice_api.slices.activity import store
 
 router = APIRouter()
@@ -30,18 +28,17 @@ async def list_activity(
     return await db.transact(store.newest, page, wanted)
 
 
-@router.get("/stream", response_class=EventSourceResponse)
+@router.get("/stream", response_class=EventStream)
 async def stream_activity(
     feed: Feed,
     slice_name: SliceName = None,
     event_type: EventType = None,
     last_event_id: Annotated[str | None, Header(description="The id of the last event that was read.")] = None,
-) -> AsyncIterable[ServerSentEvent]:
+) -> EventStream:
     """Follow what happens, as Server-Sent Events: `id` to resume with, `event` the type, `data` the event."""
     wanted_events = feed.follow(
         "activity",
         last_event_id,
         lambda record: slice_name in (None, record.slice) and event_type in (None, record.type),
     )
-    async for event in wanted_events:
-        yield event
+    return EventStream(wanted_events)

@@ -1,15 +1,14 @@
 """Feature flags over HTTP: under `/api/flags` to keep them, under `/ofrep` to evaluate them."""
 
-from collections.abc import AsyncIterable
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
-from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from slice_api.chassis import (
     BaseUrl,
     Caller,
     Db,
+    EventStream,
     Later,
     Mirrors,
     Now,
@@ -209,12 +208,11 @@ async def evaluate_flag(key: str, request: Request, mirrors: Mirrors, later: Lat
     return await evaluate_key(key, request, mirrors, later, now)
 
 
-@root_router.get("/ofrep/v1/stream/{token}", response_class=EventSourceResponse)  # noqa: FAST003 - the dependency takes it
+@root_router.get("/ofrep/v1/stream/{token}", response_class=EventStream)  # noqa: FAST003 - the dependency takes it
 async def stream_changes(
     listening: Opened,
     mirrors: Mirrors,
     last_event_id: Annotated[str | None, Header(description="The id of the last message that was read.")] = None,
-) -> AsyncIterable[ServerSentEvent]:
+) -> EventStream:
     """Be told when a flag set has changed, as Server-Sent Events; `eventStreams` of an evaluation has the address."""
-    async for event in changes(listening, mirrors, last_event_id):
-        yield event
+    return EventStream(changes(listening, mirrors, last_event_id))

@@ -1,6 +1,6 @@
 """Streams that tell when a flag set has changed (OFREP, ADR 0008): the client then asks for all flags again."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -37,7 +37,7 @@ async def open_stream(service: Service, tokens: Tokens, token: str, now: datetim
     return Listening(service.feed.for_reader(is_welcome), ticket)
 
 
-async def changes(listening: Listening, mirrors: Mirrors, last_event_id: str | None) -> AsyncIterator[ServerSentEvent]:
+async def changes(listening: Listening, mirrors: Mirrors, last_event_id: str | None) -> AsyncGenerator[ServerSentEvent]:
     """A message for each change of the set; one whose beginning is lost stands for all that were missed."""
 
     feed, ticket = listening

@@ -1,12 +1,10 @@
 """Status pages over HTTP: under `/api/heartbeats/pages` to keep them, under `/status` for everybody to read them."""
 
-from collections.abc import AsyncIterable
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
-from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from slice_api.chassis import BaseUrl, Db, Page, Paging, Problem
+from slice_api.chassis import BaseUrl, Db, EventStream, Page, Paging, Problem
 from slice_api.slices.heartbeats.status_pages import answers, documents, handlers
 from slice_api.slices.heartbeats.status_pages.boards import Shown, with_boards
 from slice_api.slices.heartbeats.status_pages.schemas import NewStatusPage, StatusPage, StatusPageChange
@@ -68,15 +66,14 @@ async def read_status(name: str, request: Request, boards: Shown, base_url: Base
         return answers.refusal(request, problem)
 
 
-@root_router.get("/{name}/stream", response_class=EventSourceResponse)  # noqa: FAST003 - the dependency takes it
+@root_router.get("/{name}/stream", response_class=EventStream)  # noqa: FAST003 - the dependency takes it
 async def stream_status(
     listening: Opened,
     last_event_id: Annotated[str | None, Header(description="The id of the last message that was read.")] = None,
-) -> AsyncIterable[ServerSentEvent]:
+) -> EventStream:
     """Follow a status page, as Server-Sent Events: what it shows, and again whenever that has changed.
 
     `data` is the same JSON as that of the page. What time alone changes, and pings that change no state, are told some
     seconds later.
     """
-    async for event in updates(listening, last_event_id):
-        yield event
+    return EventStream(updates(listening, last_event_id))

@@ -1,6 +1,6 @@
 """What a status page shows, told again whenever it has changed: by an event, or since time has passed."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated, Final, NamedTuple
 
 from fastapi import Depends, Path
@@ -39,7 +39,7 @@ Opened = Annotated[Listening, Depends(_opened)]
 """The page that is to be followed; 404 where there is none."""
 
 
-async def updates(listening: Listening, last_event_id: str | None) -> AsyncIterator[ServerSentEvent]:
+async def updates(listening: Listening, last_event_id: str | None) -> AsyncGenerator[ServerSentEvent]:
     """The document unless it is the one read last, and again whenever it has changed.
 
     Ends when the page is deleted, and when the service stops.
