@@ -1,46 +1,48 @@
 """Run the cases and say which targets hold; the status is 1 when one does not.
 
 A slice has cases of its own in `tests/slices/<name>/load/`, each a module with a `run` like those here: `links` names
-all of them, `links.redirects` one.
+all of them, `links.redirects` one. Each case has a process of its own, so that what one leaves behind slows down no
+other. Only a run of all of them is written down.
 """
 
+import multiprocessing
 import sys
-from collections.abc import Sequence
-from importlib import import_module
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-import uvloop
+from tests.load.cases import cases, chosen, results_of
+from tests.load.drawing import drawn
+from tests.load.record import recorded
+from tests.load.results import HEAD, Result, told
 
-from tests.support import has_slice
-
-CHASSIS = {"slices": "tests.load.many_slices", "storage": "tests.load.storage"}
-_SLICES = Path(__file__).parent.parent / "slices"
-
-
-def cases() -> dict[str, str]:
-    """The module of each case, by the name of the case."""
-    files = [file for file in sorted(_SLICES.glob("*/load/*.py")) if has_slice(file.parts[-3])]
-    own = {f"{file.parts[-3]}.{file.stem}": f"tests.slices.{file.parts[-3]}.load.{file.stem}" for file in files}
-    return CHASSIS | own
+RESULTS = Path(__file__).parent / "results"
 
 
-def chosen(name: str) -> list[str]:
-    """The modules that a name stands for: of one case, or of all of a slice; ends the program when there are none."""
-    known = cases()
-    found = [module for case, module in known.items() if name in (case, case.partition(".")[0])]
-    if not found:
-        sys.exit(f"There is no case {name!r}; there are: {', '.join(known)}.")
-    return found
+def _run(modules: Mapping[str, str]) -> dict[str, Sequence[Result]]:
+    """Run one case after the other, and print what each gives."""
+    results: dict[str, Sequence[Result]] = {}
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as processes:
+        for case, module in modules.items():
+            results[case] = processes.submit(results_of, module).result()
+            print("\n".join([f"\n{HEAD}  {case}", *map(told, results[case])]), flush=True)
+    return results
 
 
-async def _run(modules: Sequence[str]) -> bool:
-    results = [await import_module(module).run() for module in modules]
-    return all(map(all, results))
+def _write(results: Mapping[str, Sequence[Result]]) -> None:
+    (RESULTS / "speed.json").write_bytes(recorded(results))
+    (RESULTS / "speed.svg").write_text(drawn(results))
 
 
 def main(names: Sequence[str]) -> None:
-    modules = [module for name in names for module in chosen(name)] or list(cases().values())
-    sys.exit(0 if uvloop.run(_run(modules)) else 1)
+    modules = {case: module for name in names for case, module in chosen(name).items()}
+    results = _run(modules or cases())
+    if not modules:
+        _write(results)
+    missed = [row.title for rows in results.values() for row in rows if not row.holds]
+    print(f"\n{len(missed)} targets missed", *missed, sep="\n  ")
+    sys.exit(1 if missed else 0)
 
 
 if __name__ == "__main__":

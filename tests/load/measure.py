@@ -2,23 +2,23 @@
 
 import asyncio
 import gc
-from collections.abc import Iterable, Mapping, Sequence
-from statistics import median
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from time import process_time_ns
 from typing import Any, NamedTuple
 
-from starlette.types import ASGIApp, Message, Receive
+from starlette.types import ASGIApp, Message, Receive, Scope
 
 from slice_api.serving import spare_garbage_collector
+from tests.load.results import in_turns
 
-CALLS = 200
-ROUNDS = 25
+CALLS = 100
+ROUNDS = 41
 
 
-class Request(NamedTuple):
-    """What to ask an app for."""
+class Ask(NamedTuple):
+    """What to ask an app for, and the status that it must answer with."""
 
-    app: ASGIApp
     method: str
     path: str
     headers: Mapping[str, str] = {}
@@ -27,25 +27,18 @@ class Request(NamedTuple):
     body: bytes = b""
 
 
-class Figure(NamedTuple):
-    """Microseconds of CPU for each call: the least of all rounds, and the middle one."""
-
-    least: float
-    middle: float
-
-
-def _scope(request: Request) -> dict[str, Any]:
-    headers = [(name.lower().encode(), value.encode()) for name, value in request.headers.items()]
-    headers += [(b"content-length", str(len(request.body)).encode())] if request.body else []
+def _scope(ask: Ask) -> dict[str, Any]:
+    headers = [(name.lower().encode(), value.encode()) for name, value in ask.headers.items()]
+    headers += [(b"content-length", str(len(ask.body)).encode())] if ask.body else []
     return {
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
-        "method": request.method,
+        "method": ask.method,
         "scheme": "http",
-        "path": request.path,
-        "raw_path": request.path.encode(),
-        "query_string": request.query.encode(),
+        "path": ask.path,
+        "raw_path": ask.path.encode(),
+        "query_string": ask.query.encode(),
         "root_path": "",
         "headers": [(b"host", b"127.0.0.1"), *headers],
         "client": ("127.0.0.1", 50_000),
@@ -54,14 +47,21 @@ def _scope(request: Request) -> dict[str, Any]:
     }
 
 
-def _receiving(request: Request) -> Receive:
+def _receiving(ask: Ask) -> Receive:
+    """The body once; then nothing, as from a client that waits for its answer."""
+    is_sent = False
+
     async def receive() -> Message:
-        return {"type": "http.request", "body": request.body, "more_body": False}
+        nonlocal is_sent
+        if is_sent:
+            await asyncio.Event().wait()
+        is_sent = True
+        return {"type": "http.request", "body": ask.body, "more_body": False}
 
     return receive
 
 
-async def call(request: Request) -> int:
+async def call(app: ASGIApp, ask: Ask) -> int:
     """Ask once; gives the status."""
     status = 0
 
@@ -69,56 +69,46 @@ async def call(request: Request) -> int:
         nonlocal status
         status = message.get("status", status)
 
-    await request.app(_scope(request), _receiving(request), send)
+    await app(_scope(ask), _receiving(ask), send)
     return status
 
 
-async def round_of(request: Request) -> float:
-    """Microseconds of CPU for each of many calls."""
-    scopes, receive = [_scope(request) for _ in range(CALLS)], _receiving(request)
-
-    async def send(_: Message) -> None:
-        return
-
-    started = process_time_ns()
-    for scope in scopes:
-        await request.app(scope, receive, send)
-    return (process_time_ns() - started) / CALLS / 1000
+async def _send(_: Message) -> None:
+    return
 
 
-async def compare(requests: Mapping[str, Request]) -> dict[str, Figure]:
-    """The figures of several requests, their rounds interleaved; each must answer with the status it says."""
-    for name, request in requests.items():
-        status = await call(request)
-        assert status == request.status, f"{name}: {status} instead of {request.status}"
+def _round_of(app: ASGIApp, ask: Ask) -> Callable[[], Awaitable[float]]:
+    """Many calls; gives microseconds of CPU for each."""
+
+    async def ask_many() -> float:
+        given: list[tuple[Scope, Receive]] = [(_scope(ask), _receiving(ask)) for _ in range(CALLS)]
+        await asyncio.sleep(0)  # what the calls before have left to do is not of these
+        started = process_time_ns()
+        for scope, receive in given:
+            await app(scope, receive, _send)
+        return (process_time_ns() - started) / CALLS / 1000
+
+    return ask_many
+
+
+@contextmanager
+def little_garbage_collected() -> Iterator[None]:
+    """The collector as it is when the app is served."""
     thresholds = gc.get_threshold()
-    spare_garbage_collector()  # as when it is served
-    taken: dict[str, list[float]] = {name: [] for name in requests}
-    for _ in range(ROUNDS):
-        for name, request in requests.items():
-            taken[name].append(await round_of(request))
-            await asyncio.sleep(0)
-    gc.unfreeze()
-    gc.set_threshold(*thresholds)
-    return {name: Figure(min(times), median(times)) for name, times in taken.items()}
+    spare_garbage_collector()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*thresholds)
 
 
-def ratio_line(
-    title: str, figures: Mapping[str, Figure], over: str, under: str, target: float | None
-) -> tuple[str, bool]:
-    """One line of the report, and whether the target holds, where there is one."""
-    ratio = figures[over].least / figures[under].least
-    holds = target is None or ratio <= target
-    told = "" if target is None else f" (target {target:.2f}) {'ok' if holds else 'MISSED'}"
-    line = (
-        f"{title}: {ratio:.2f} x{told}   [{over} {figures[over].least:.2f} us, {under} {figures[under].least:.2f} us]"
-    )
-    return line, holds
-
-
-def report(lines: Iterable[tuple[str, bool]]) -> Sequence[bool]:
-    """Print the lines; gives which targets hold."""
-    told = list(lines)
-    for text, _ in told:
-        print(text, flush=True)
-    return [holds for _, holds in told]
+async def compare(calls: Mapping[str, tuple[ASGIApp, Ask]], rounds: int = ROUNDS) -> dict[str, list[float]]:
+    """Microseconds of CPU for each call, round by round; each app must answer with the status that is asked for."""
+    for name, (app, ask) in calls.items():
+        status = await call(app, ask)
+        assert status == ask.status, f"{name}: {status} instead of {ask.status}"
+    works = {name: _round_of(app, ask) for name, (app, ask) in calls.items()}
+    with little_garbage_collected():
+        await in_turns(works, 1)
+        return await in_turns(works, rounds)

@@ -10,9 +10,8 @@ import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -24,7 +23,8 @@ from slice_api.chassis.clock import system_clock
 from slice_api.chassis.storage.database import Database
 from slice_api.chassis.storage.engines import make_storage
 from slice_api.chassis.storage.pages import encode_cursor
-from tests.load.measure import Figure, ratio_line, report
+from tests.load.measure import little_garbage_collected
+from tests.load.results import Result, Rounds, figure, in_turns, ratio
 from tests.postgres import postgres_server
 
 HELD = 2_000
@@ -35,6 +35,7 @@ START = datetime(2026, 1, 31, 9, 0, tzinfo=UTC)
 CALLS: Mapping[str, int] = {"memory": 2_000, "sqlite": 200, "postgresql": 60}
 TARGETS: Mapping[str, float] = {"sqlite": 2.5, "postgresql": 1.8}
 MEMORY_GET_TARGET = 5.0
+BARE: Mapping[str, str] = {"memory": "a dict behind a coroutine", "sqlite": "sqlite3", "postgresql": "asyncpg"}
 
 
 class Card(Schema):
@@ -221,28 +222,31 @@ async def postgres_works(url: str) -> AsyncIterator[Works]:
 # Measuring
 
 
-async def _round(work: Work, first: int, calls: int) -> float:
-    started = perf_counter()
-    for at in range(first, first + calls):
-        await work(at)
-    return (perf_counter() - started) / calls * 1_000_000
+def _round_of(work: Work, calls: int) -> Callable[[], Awaitable[float]]:
+    """Microseconds for each of many; every round takes up where the one before has ended."""
+    numbers = count(HELD)
+
+    async def work_often() -> float:
+        started = perf_counter()
+        for at in islice(numbers, calls):
+            await work(at)
+        return (perf_counter() - started) / calls * 1_000_000
+
+    return work_often
 
 
-async def _compare(ours: Works, bare: Works, calls: int) -> dict[str, Figure]:
+async def _compare(ours: Works, bare: Works, calls: int) -> Rounds:
     """Microseconds of each work, ours and bare in turns."""
-    for works in (ours, bare):
+    sides = {"ours": ours, "bare": bare}
+    for works in sides.values():
         for at in range(HELD):
             await works.insert(at)
-    gc.collect()
-    gc.freeze()
     taken: dict[str, list[float]] = {}
-    for name in Works._fields:
-        for turn in range(ROUNDS):
-            first = HELD + turn * calls
-            for side, works in (("ours", ours), ("bare", bare)):
-                taken.setdefault(f"{name}, {side}", []).append(await _round(getattr(works, name), first, calls))
-    gc.unfreeze()
-    return {name: Figure(min(times), median(times)) for name, times in taken.items()}
+    with little_garbage_collected():
+        for name in Works._fields:
+            rounds = {f"{name}, {side}": _round_of(getattr(works, name), calls) for side, works in sides.items()}
+            taken |= await in_turns(rounds, ROUNDS)
+    return taken
 
 
 def _target(engine: str, work: str) -> float | None:
@@ -252,14 +256,14 @@ def _target(engine: str, work: str) -> float | None:
     return TARGETS[engine]
 
 
-def _lines(engine: str, figures: Mapping[str, Figure]) -> list[tuple[str, bool]]:
+def _rows(engine: str, taken: Rounds) -> list[Result]:
     return [
-        ratio_line(f"{engine} {work}", figures, f"{work}, ours", f"{work}, bare", _target(engine, work))
+        ratio(f"{engine} {work} against {BARE[engine]}", taken, f"{work}, ours", f"{work}, bare", _target(engine, work))
         for work in Works._fields
     ]
 
 
-async def _memory_held() -> tuple[str, bool]:
+async def _memory_held() -> Result:
     storage = make_storage("", system_clock)
     await storage.open((CARDS,))
     db = Database(storage, lambda _: None)
@@ -270,12 +274,12 @@ async def _memory_held() -> tuple[str, bool]:
     await db.page(CARDS, order="-created_at")
     taken, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    return f"memory held per {MANY:,} documents like links: {taken / 2**20:.0f} MiB, {taken // MANY} bytes each", True
+    return figure(f"memory traced per {MANY:,} documents like links", [taken / 1_000_000], "MB")
 
 
-async def run() -> Sequence[bool]:
+async def run() -> Sequence[Result]:
     """Get, insert, update and page on every engine, and what memory holds."""
-    lines: list[tuple[str, bool]] = []
+    rows: list[Result] = []
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
         server = stack.enter_context(postgres_server(is_durable=True))
@@ -287,5 +291,5 @@ async def run() -> Sequence[bool]:
         }
         for engine, (ours, bare) in pairs.items():
             async with ours as our, bare as other:
-                lines += _lines(engine, await _compare(our, other, CALLS[engine]))
-    return report([*lines, await _memory_held()])
+                rows += _rows(engine, await _compare(our, other, CALLS[engine]))
+    return [*rows, await _memory_held()]

@@ -1,16 +1,15 @@
 """What one evaluation of a rule costs, compiled as it is when a flag is saved."""
 
-import gc
 from collections.abc import Callable, Mapping, Sequence
-from statistics import median
 from time import process_time_ns
 from typing import Any, NamedTuple
 
 from slice_api.slices.flags.rules.compiler import compile_rule
 from slice_api.slices.flags.rules.explanation import explain_rule
-from tests.load.measure import Figure, report
+from tests.load.measure import little_garbage_collected
+from tests.load.results import Result, figure
 
-CALLS = 20_000
+CALLS = 5_000
 ROUNDS = 15
 TARGET = 3.0
 """Microseconds of CPU for the rule of everyday use."""
@@ -61,37 +60,31 @@ CASES: Mapping[str, Case] = {
 }
 
 
-def _cost(work: Callable[[], object], calls: int) -> Figure:
-    """Microseconds of CPU for each call."""
+def _cost(work: Callable[[], object], calls: int) -> list[float]:
+    """Microseconds of CPU for each call, round by round."""
     taken = list[float]()
-    gc.collect()
-    gc.freeze()
-    for _ in range(ROUNDS):
-        started = process_time_ns()
-        for _ in range(calls):
-            work()
-        taken.append((process_time_ns() - started) / calls / 1000)
-    gc.unfreeze()
-    return Figure(min(taken), median(taken))
+    with little_garbage_collected():
+        for _ in range(ROUNDS):
+            started = process_time_ns()
+            for _ in range(calls):
+                work()
+            taken.append((process_time_ns() - started) / calls / 1000)
+    return taken
 
 
-def _evaluated(title: str, case: Case) -> tuple[str, bool]:
+def _evaluated(title: str, case: Case) -> Result:
     rule = compile_rule(case.rule, flag_key="new-checkout", bucketing=case.bucketing)
     assert rule(CONTEXT) in ("new", "old"), title
-    return _line(title, _cost(lambda: rule(CONTEXT), CALLS), case.target)
+    return figure(f"a rule evaluated: {title}", _cost(lambda: rule(CONTEXT), CALLS), "us", case.target)
 
 
-def _line(title: str, figure: Figure, target: float | None) -> tuple[str, bool]:
-    holds = target is None or figure.least <= target
-    told = "" if target is None else f" (target {target:.2f}) {'ok' if holds else 'MISSED'}"
-    return f"{title}: {figure.least:.2f} us{told}   [middle {figure.middle:.2f} us]", holds
-
-
-async def run() -> Sequence[bool]:
+async def run() -> Sequence[Result]:
     """Everyday rules one by one; and what it costs to compile and to explain the first."""
     rule = CASES["three conditions and shares"].rule
-    return report([
+    compiling = _cost(lambda: compile_rule(rule, flag_key="new-checkout"), 500)
+    explaining = _cost(lambda: explain_rule(rule, CONTEXT, flag_key="new-checkout"), 200)
+    return [
         *(_evaluated(title, case) for title, case in CASES.items()),
-        _line("compiling the first", _cost(lambda: compile_rule(rule, flag_key="new-checkout"), 500), None),
-        _line("explaining the first", _cost(lambda: explain_rule(rule, CONTEXT, flag_key="new-checkout"), 200), None),
-    ])  # fmt: skip
+        figure("the first compiled", compiling, "us"),
+        figure("the first explained", explaining, "us"),
+    ]

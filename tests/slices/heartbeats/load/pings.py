@@ -1,34 +1,43 @@
-"""What a ping costs: in memory and on SQLite against a plain FastAPI endpoint, and with 100,000 checks against one."""
+"""What a ping costs: in memory, on SQLite, and with 100,000 checks against a few."""
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, get_args
+from urllib.parse import urlsplit
 from uuid import UUID
 
+import httpx
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slice_api.chassis import Database, Tx
-from slice_api.main import create_app
 from slice_api.slices.heartbeats.schedules import Schedule
 from slice_api.slices.heartbeats.schemas import Order, StoredHeartbeat, unique_key_of
 from slice_api.slices.heartbeats.store import CHECKS
-from tests.load.measure import Request, compare, ratio_line, report
-from tests.support import chassis_of, client_of, make_settings, running
+from tests.load import peers
+from tests.load.benched import KEY_HEADERS, benched_app
+from tests.load.measure import Ask, compare
+from tests.load.results import OURS, Result, Rounds, ratio
+from tests.load.served import compare_served, on_core, peers_served, product, served_ratio
+from tests.support import chassis_of, client_of
 
-MEMORY_TARGET: Final = 1.5
+PING: Final = f"{OURS}, ping"
+TITLE: Final = f"ping, against {peers.BARE}"
+TARGETS: Final = (0.50, 0.75)
+"""In process and served, against bare FastAPI's GET."""
 SQLITE_TARGET: Final = 3.0
 """For pings that come at once, which share a commit: one on the disk takes as long as two plain answers."""
 MANY_TARGET: Final = 1.1
 CRON_TARGET: Final = 1.2
 FEW: Final = 32
 AT_ONCE: Final = 32
+IN_PROCESS_ROUNDS: Final = 11
+"""A commit on the disk takes long."""
 CHECKS_AT_ONCE: Final = 100_000
 BY_CRON: Final = 1
 """The number of a check whose schedule is a cron expression."""
@@ -85,19 +94,18 @@ async def fill(db: Database, count: int) -> None:
 
 
 @asynccontextmanager
-async def serving_checks(storage_url: str, count: int, log: int) -> AsyncIterator[FastAPI]:
-    """The app as it is served, with so many checks; its log lines go to a file descriptor."""
-    app = create_app(make_settings(storage_url=storage_url), write_log=lambda line: os.write(log, line))
-    async with running(app):
+async def serving_checks(storage_url: str, count: int) -> AsyncIterator[FastAPI]:
+    """The app as it is served, with so many checks."""
+    async with benched_app(storage_url) as app:
         await fill(chassis_of(app).db, count)
         yield app
 
 
-def ping_of(app: ASGIApp, number: int = 0) -> Request:
-    return Request(app, "GET", f"/ping/{check_id(number)}", HEADERS)
+def ping(number: int = 0) -> Ask:
+    return Ask("GET", f"/ping/{check_id(number)}", HEADERS)
 
 
-def at_once(app: ASGIApp) -> Request:
+def at_once(app: ASGIApp) -> tuple[ASGIApp, Ask]:
     """Pings of many checks at the same moment, as jobs send them on the minute; to be counted as so many."""
 
     async def ping_all(scope: Scope, receive: Receive, send: Send) -> None:
@@ -105,7 +113,7 @@ def at_once(app: ASGIApp) -> Request:
         await asyncio.gather(*(app(each, receive, send) for each in scopes))
 
     paths = [f"/ping/{check_id(number)}" for number in range(AT_ONCE)]
-    return Request(ping_all, "GET", "/ping", HEADERS)
+    return ping_all, Ask("GET", "/ping", HEADERS, status=0)
 
 
 async def _list_in_all_orders(app: FastAPI) -> None:
@@ -115,28 +123,60 @@ async def _list_in_all_orders(app: FastAPI) -> None:
             (await client.get("/api/heartbeats", params={"order": order, "limit": 50})).raise_for_status()
 
 
-async def run() -> Sequence[bool]:
-    """Pings of one check of one and of many, on both engines."""
+async def _calls_on(stack: AsyncExitStack, folder: Path) -> Mapping[str, tuple[ASGIApp, Ask]]:
+    """Pings of one check among few and among many, on both engines."""
+    calls: dict[str, tuple[ASGIApp, Ask]] = {}
+    for count in (FEW, CHECKS_AT_ONCE):
+        for engine, url in (("memory", ""), ("SQLite", f"sqlite:///{folder}/{count}.db")):
+            app = await stack.enter_async_context(serving_checks(url, count))
+            await _list_in_all_orders(app)
+            calls[f"{engine}, {count:,}"] = (app, ping())
+            calls[f"{engine}, {count:,}, cron"] = (app, ping(BY_CRON))
+            calls[f"{engine}, {count:,}, at once"] = at_once(app)
+    return calls
+
+
+async def _in_process() -> Rounds:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
-        log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT)
-        stack.callback(os.close, log)
-        requests = {"plain FastAPI": ping_of(plain()), "plain, at once": at_once(plain())}
-        for count in (FEW, CHECKS_AT_ONCE):
-            for engine, url in (("memory", ""), ("SQLite", f"sqlite:///{folder}/{count}.db")):
-                app = await stack.enter_async_context(serving_checks(url, count, log))
-                await _list_in_all_orders(app)
-                requests[f"{engine}, {count:,}"] = ping_of(app)
-                requests[f"{engine}, {count:,}, cron"] = ping_of(app, BY_CRON)
-                requests[f"{engine}, {count:,}, at once"] = at_once(app)
-        figures = await compare(requests)
+        others = {
+            peers.BARE: (peers.bare_fastapi(), Ask("GET", peers.PATH)),
+            "plain text": (plain(), ping()),
+            "plain text, at once": at_once(plain()),
+        }
+        return await compare({**others, **await _calls_on(stack, folder)}, IN_PROCESS_ROUNDS)
+
+
+async def _served() -> Result:
+    with peers_served(peers.BARE) as others, ExitStack() as stack:
+        with on_core(0):
+            ours = stack.enter_context(product())
+        stack.enter_context(on_core(-1))
+        made = httpx.post(f"{ours.url}/api/heartbeats", json={"name": "Nightly backup"}, headers=KEY_HEADERS)
+        path = urlsplit(made.raise_for_status().json()["ping_url"]).path
+        asks = {PING: (ours, Ask("GET", path, HEADERS)), peers.BARE: (others[peers.BARE], Ask("GET", peers.PATH))}
+        shots = await compare_served(asks)
+    return served_ratio(TITLE, shots, PING, peers.BARE, TARGETS[1])
+
+
+async def run() -> Sequence[Result]:
+    """Pings of one check among few and among many, on both engines."""
+    taken = await _in_process()
     few, many = f"{FEW:,}", f"{CHECKS_AT_ONCE:,}"
-    return report([
-        ratio_line("ping, in memory", figures, f"memory, {few}", "plain FastAPI", MEMORY_TARGET),
-        ratio_line("ping alone, on SQLite", figures, f"SQLite, {few}", "plain FastAPI", None),
-        ratio_line("pings at once, on SQLite", figures, f"SQLite, {few}, at once", "plain, at once", SQLITE_TARGET),
-        ratio_line("ping by cron, in memory", figures, f"memory, {few}, cron", f"memory, {few}", CRON_TARGET),
-        ratio_line("ping by cron, on SQLite", figures, f"SQLite, {few}, cron", f"SQLite, {few}", CRON_TARGET),
-        ratio_line(f"ping among {many} checks, in memory", figures, f"memory, {many}", f"memory, {few}", MANY_TARGET),
-        ratio_line(f"ping among {many} checks, on SQLite", figures, f"SQLite, {many}", f"SQLite, {few}", MANY_TARGET),
-    ])  # fmt: skip
+    named = {**taken, PING: taken[f"memory, {few}"]}
+    return [
+        ratio(TITLE, named, PING, peers.BARE, TARGETS[0]),
+        await _served(),
+        ratio("ping alone, on SQLite, against plain text", taken, f"SQLite, {few}", "plain text"),
+        ratio(
+            "pings at once, on SQLite, against plain text",
+            taken,
+            f"SQLite, {few}, at once",
+            "plain text, at once",
+            SQLITE_TARGET,
+        ),
+        ratio("ping by cron, in memory", taken, f"memory, {few}, cron", f"memory, {few}", CRON_TARGET),
+        ratio("ping by cron, on SQLite", taken, f"SQLite, {few}, cron", f"SQLite, {few}", CRON_TARGET),
+        ratio(f"ping among {many} checks, in memory", taken, f"memory, {many}", f"memory, {few}", MANY_TARGET),
+        ratio(f"ping among {many} checks, on SQLite", taken, f"SQLite, {many}", f"SQLite, {few}", MANY_TARGET),
+    ]

@@ -3,12 +3,9 @@
 What it adds to a redirect that is served, `redirects.py` measures.
 """
 
-import gc
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from time import process_time_ns
 
@@ -17,19 +14,19 @@ from slice_api.chassis.clock import system_clock
 from slice_api.slices.links.schemas import Arrival, StoredLink
 from slice_api.slices.links.store import LINKS
 from slice_api.slices.links.visits.noting import visits_batch
-from tests.load.measure import Figure, Request, compare, report
-from tests.support import ADMIN_KEY, chassis_of, make_app, running
+from tests.load.benched import benched_app
+from tests.load.measure import little_garbage_collected
+from tests.load.results import Result, figure, in_turns
+from tests.support import chassis_of
 
 VISITS = 1_000
 """How many visits are written together."""
-ROUNDS = 15
+ROUNDS = 7
 KEEP = 10_000
 
 _AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:{0}.0) Gecko/20100101 Firefox/{0}.0"
 _REFERRERS = ("", "https://news.example.com/today", "https://forum.example.org/t/17")
 _LANGUAGES = ("de-AT,de;q=0.8,en;q=0.5", "en-GB,en;q=0.9", "fr")
-
-Work = Callable[[], Awaitable[None]]
 
 
 def arrival(at: int, slug: str, moment: datetime) -> Arrival:
@@ -58,44 +55,30 @@ def make_links(tx: Tx) -> None:
         tx.insert(LINKS, link)
 
 
-async def _cost(db: Database, slug_of: Callable[[int], str], keep: int) -> Figure:
-    """Microseconds of CPU for each visit."""
-    write, taken = visits_batch(keep).write, list[float]()
-    for _ in range(ROUNDS):
+def _writing(db: Database, slug_of: Callable[[int], str], keep: int) -> Callable[[], Awaitable[float]]:
+    """Microseconds of CPU for each visit of a batch."""
+    write = visits_batch(keep).write
+
+    async def write_batch() -> float:
         items = [arrival(at, slug_of(at), system_clock()) for at in range(VISITS)]
-        gc.collect()
-        gc.freeze()
         started = process_time_ns()
         await db.transact(write, items)
-        taken.append((process_time_ns() - started) / VISITS / 1000)
-        gc.unfreeze()
-    return Figure(min(taken), median(taken))
+        return (process_time_ns() - started) / VISITS / 1000
+
+    return write_batch
 
 
-def _line(title: str, figure: Figure, redirect: Figure) -> tuple[str, bool]:
-    share = figure.least / redirect.least
-    return (
-        f"{title}: {figure.least:.2f} us, {share:.0%} of a redirect in process   [middle {figure.middle:.2f} us]",
-        True,
-    )
-
-
-async def run() -> Sequence[bool]:
-    """Compare the writing of visits with the redirect that made them."""
-    async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory()))
-        app = await stack.enter_async_context(running(make_app(storage_url=f"sqlite:///{folder}/data.db")))
-        db = chassis_of(app).db
-        await db.transact(make_links)
-        headers: Mapping[str, str] = {"authorization": f"Bearer {ADMIN_KEY}", "user-agent": _AGENT.format(120)}
-        redirect = (await compare({"redirect": Request(app, "GET", "/s1", headers, 302)}))["redirect"]
-        await chassis_of(app).settle()
-        one = await _cost(db, lambda _: "s1", KEEP)
-        counted = await _cost(db, lambda _: "s1", 0)
-        many = await _cost(db, lambda at: f"s{at}", KEEP)
-    return report([
-        (f"a redirect: {redirect.least:.2f} us", True),
-        _line(f"a visit, {VISITS:,} of one link", one, redirect),
-        _line(f"a visit, {VISITS:,} of one link, none kept one by one", counted, redirect),
-        _line(f"a visit, each of {VISITS:,} of another link", many, redirect),
-    ])  # fmt: skip
+async def run() -> Sequence[Result]:
+    """Visits of one link, kept one by one or only counted, and of many links."""
+    with TemporaryDirectory() as folder:
+        async with benched_app(f"sqlite:///{Path(folder)}/data.db") as app:
+            db = chassis_of(app).db
+            await db.transact(make_links)
+            works = {
+                f"a visit written, {VISITS:,} of one link": _writing(db, lambda _: "s1", KEEP),
+                f"a visit written, {VISITS:,} of one link, none kept one by one": _writing(db, lambda _: "s1", 0),
+                f"a visit written, each of {VISITS:,} of another link": _writing(db, lambda at: f"s{at}", KEEP),
+            }
+            with little_garbage_collected():
+                taken = await in_turns(works, ROUNDS)
+    return [figure(title, each, "us") for title, each in taken.items()]

@@ -1,0 +1,36 @@
+"""Which cases there are, and running one."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+import uvloop
+
+from tests.load.results import Result
+from tests.support import has_slice
+
+CHASSIS = {"slices": "tests.load.many_slices", "storage": "tests.load.storage", "start": "tests.load.start"}
+_SLICES = Path(__file__).parent.parent / "slices"
+
+
+def cases() -> dict[str, str]:
+    """The module of each case, by the name of the case."""
+    files = [file for file in sorted(_SLICES.glob("*/load/*.py")) if has_slice(file.parts[-3])]
+    own = {f"{file.parts[-3]}.{file.stem}": f"tests.slices.{file.parts[-3]}.load.{file.stem}" for file in files}
+    return CHASSIS | own
+
+
+def chosen(name: str) -> dict[str, str]:
+    """What a name stands for: one case, or all of a slice; ends the program when there is none."""
+    known = cases()
+    found = {case: module for case, module in known.items() if name in (case, case.partition(".")[0])}
+    if not found:
+        sys.exit(f"There is no case {name!r}; there are: {', '.join(known)}.")
+    return found
+
+
+def results_of(module: str) -> Sequence[Result]:
+    """Run a case."""
+    results: Sequence[Result] = uvloop.run(import_module(module).run())
+    return results
