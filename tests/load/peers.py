@@ -12,8 +12,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import count
-from pathlib import Path
-from tempfile import mkstemp
+from tempfile import TemporaryFile
 from time import perf_counter
 from typing import Annotated, Any, Final, cast
 from uuid import uuid4
@@ -254,8 +253,8 @@ async def _add_security_headers(request: Request, call_next: Next) -> Response:
     return response
 
 
-def _common_logger(path: Path) -> Any:
-    """Structlog over the standard library, as JSON, as its documentation shows it."""
+def _common_logger() -> Any:
+    """Structlog over the standard library, as JSON into a file, as its documentation shows it."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -268,7 +267,7 @@ def _common_logger(path: Path) -> Any:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.FileHandler(path)
+    handler = logging.StreamHandler(TemporaryFile("w"))  # noqa: SIM115 - it is gone with the process
     removing = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -294,7 +293,7 @@ def _limit() -> Callable[[Request], Awaitable[None]]:
 def common() -> ASGIApp:
     """Three BaseHTTPMiddleware, structlog, CORS, GZip and a rate limit around a route that checks a key."""
     items = {"guide": _item()}
-    log = _common_logger(Path(mkstemp(prefix="common-", suffix=".log")[1]))
+    log = _common_logger()
     app = FastAPI(dependencies=[Depends(_limit())])
     app.add_middleware(GZipMiddleware, minimum_size=1000)
     app.add_middleware(CORSMiddleware, allow_origins=["https://app.example.org"], allow_methods=["*"])

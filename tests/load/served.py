@@ -90,6 +90,11 @@ def _ready(process: subprocess.Popen[bytes], log: Path) -> Served:
     return Served(found[1], int(found[2]), psutil.Process(process.pid))
 
 
+def _environment() -> dict[str, str]:
+    """That of other tests; and what is compiled is kept, as it is for a service."""
+    return {name: value for name, value in environment().items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 @contextmanager
 def started(arguments: Sequence[str], folder: Path, **variables: str) -> Iterator[Served]:
     """A server of ours or another's; what it logs goes to a file, so that nobody has to read it meanwhile."""
@@ -98,7 +103,7 @@ def started(arguments: Sequence[str], folder: Path, **variables: str) -> Iterato
         process = subprocess.Popen(
             (sys.executable, *arguments),
             cwd=folder,
-            env={**environment(), **variables},
+            env={**_environment(), **variables},
             stdout=subprocess.DEVNULL,
             stderr=file,
         )
