@@ -71,7 +71,9 @@ def _speeds(results: Results) -> Panel:
     speeds = {name: speed for rows in results.values() for name, speed in _speeds_in(rows).items()}
     ordered = sorted(speeds.items(), key=lambda each: -each[1])
     bars = [Bar(name, speed, f"{shown(speed)} x", _look(name)) for name, speed in ordered]
-    return Panel(f"Requests answered with the CPU of one of {BARE}, served", bars, max([1.0, *speeds.values()]))
+    return Panel(
+        f"Requests answered with the CPU of one of {BARE} (longer is better)", bars, max([1.0, *speeds.values()])
+    )
 
 
 def _look(name: str) -> str:
@@ -82,7 +84,7 @@ def _targets(results: Results) -> Panel:
     """Every row that has a target, as a share of it; one that is missed goes beyond the line."""
     rows = [row for each in results.values() for row in each]
     bars = [bar for row in rows if (bar := _target_bar(row))]
-    return Panel("What was measured, as a share of what it may be", bars, 1.3)
+    return Panel("What was measured against its target, the line (shorter is better)", bars, 1.3)
 
 
 def _target_bar(row: Result) -> Bar | None:

@@ -77,16 +77,16 @@ async def _send(_: Message) -> None:
     return
 
 
-def _round_of(app: ASGIApp, ask: Ask) -> Callable[[], Awaitable[float]]:
+def _round_of(app: ASGIApp, ask: Ask, often: int) -> Callable[[], Awaitable[float]]:
     """Many calls; gives microseconds of CPU for each."""
 
     async def ask_many() -> float:
-        given: list[tuple[Scope, Receive]] = [(_scope(ask), _receiving(ask)) for _ in range(CALLS)]
+        given: list[tuple[Scope, Receive]] = [(_scope(ask), _receiving(ask)) for _ in range(often)]
         await asyncio.sleep(0)  # what the calls before have left to do is not of these
         started = process_time_ns()
         for scope, receive in given:
             await app(scope, receive, _send)
-        return (process_time_ns() - started) / CALLS / 1000
+        return (process_time_ns() - started) / often / 1000
 
     return ask_many
 
@@ -103,12 +103,14 @@ def little_garbage_collected() -> Iterator[None]:
         gc.set_threshold(*thresholds)
 
 
-async def compare(calls: Mapping[str, tuple[ASGIApp, Ask]], rounds: int = ROUNDS) -> dict[str, list[float]]:
+async def compare(
+    calls: Mapping[str, tuple[ASGIApp, Ask]], rounds: int = ROUNDS, often: int = CALLS
+) -> dict[str, list[float]]:
     """Microseconds of CPU for each call, round by round; each app must answer with the status that is asked for."""
     for name, (app, ask) in calls.items():
         status = await call(app, ask)
         assert status == ask.status, f"{name}: {status} instead of {ask.status}"
-    works = {name: _round_of(app, ask) for name, (app, ask) in calls.items()}
+    works = {name: _round_of(app, ask, often) for name, (app, ask) in calls.items()}
     with little_garbage_collected():
         await in_turns(works, 1)
         return await in_turns(works, rounds)

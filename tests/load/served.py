@@ -30,7 +30,7 @@ from tests.server import END_SECONDS, PRODUCT, environment
 CONNECTIONS: Final = 32
 SECONDS: Final = 1
 """How long a round is; wrk counts in whole seconds."""
-ROUNDS: Final = 7
+ROUNDS: Final = 5
 _LOOK_SECONDS: Final = 0.005
 _IS_READY: Final = re.compile(r"is ready: (http://[\d.]+:(\d+))/\n")
 

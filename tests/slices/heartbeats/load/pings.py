@@ -36,8 +36,9 @@ MANY_TARGET: Final = 1.1
 CRON_TARGET: Final = 1.2
 FEW: Final = 32
 AT_ONCE: Final = 32
-IN_PROCESS_ROUNDS: Final = 11
-"""A commit on the disk takes long."""
+IN_PROCESS_ROUNDS: Final = 15
+OFTEN_AT_ONCE: Final = 5
+"""How often so many are sent at once, in each round."""
 CHECKS_AT_ONCE: Final = 100_000
 BY_CRON: Final = 1
 """The number of a check whose schedule is a cron expression."""
@@ -113,7 +114,7 @@ def at_once(app: ASGIApp) -> tuple[ASGIApp, Ask]:
         await asyncio.gather(*(app(each, receive, send) for each in scopes))
 
     paths = [f"/ping/{check_id(number)}" for number in range(AT_ONCE)]
-    return ping_all, Ask("GET", "/ping", HEADERS, status=0)
+    return ping_all, Ask("GET", "/ping", HEADERS)
 
 
 async def _list_in_all_orders(app: FastAPI) -> None:
@@ -123,28 +124,27 @@ async def _list_in_all_orders(app: FastAPI) -> None:
             (await client.get("/api/heartbeats", params={"order": order, "limit": 50})).raise_for_status()
 
 
-async def _calls_on(stack: AsyncExitStack, folder: Path) -> Mapping[str, tuple[ASGIApp, Ask]]:
-    """Pings of one check among few and among many, on both engines."""
-    calls: dict[str, tuple[ASGIApp, Ask]] = {}
+async def _apps(stack: AsyncExitStack, folder: Path) -> Mapping[str, FastAPI]:
+    """With few checks and with many, on both engines."""
+    apps: dict[str, FastAPI] = {}
     for count in (FEW, CHECKS_AT_ONCE):
         for engine, url in (("memory", ""), ("SQLite", f"sqlite:///{folder}/{count}.db")):
             app = await stack.enter_async_context(serving_checks(url, count))
             await _list_in_all_orders(app)
-            calls[f"{engine}, {count:,}"] = (app, ping())
-            calls[f"{engine}, {count:,}, cron"] = (app, ping(BY_CRON))
-            calls[f"{engine}, {count:,}, at once"] = at_once(app)
-    return calls
+            apps[f"{engine}, {count:,}"] = app
+    return apps
 
 
 async def _in_process() -> Rounds:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
-        others = {
-            peers.BARE: (peers.bare_fastapi(), Ask("GET", peers.PATH)),
-            "plain text": (plain(), ping()),
-            "plain text, at once": at_once(plain()),
-        }
-        return await compare({**others, **await _calls_on(stack, folder)}, IN_PROCESS_ROUNDS)
+        apps = await _apps(stack, folder)
+        one: dict[str, tuple[ASGIApp, Ask]] = {name: (app, ping()) for name, app in apps.items()}
+        one |= {f"{name}, cron": (app, ping(BY_CRON)) for name, app in apps.items()}
+        one |= {peers.BARE: (peers.bare_fastapi(), Ask("GET", peers.PATH)), "plain text": (plain(), ping())}
+        asked: dict[str, ASGIApp] = {**apps, "plain text": plain()}
+        many = {f"{name}, at once": at_once(app) for name, app in asked.items()}
+        return {**await compare(one, IN_PROCESS_ROUNDS), **await compare(many, IN_PROCESS_ROUNDS, OFTEN_AT_ONCE)}
 
 
 async def _served() -> Result:

@@ -15,9 +15,9 @@ from tests.slices.heartbeats.load.pings import CHECKS_AT_ONCE, serving_checks
 
 MOST_START_SECONDS: Final = 5.0
 MOST_IDLE_PERCENT: Final = 1.0
-SETTLING_SECONDS: Final = 3.0
+SETTLING_SECONDS: Final = 2.0
 """Until what only a start does is done."""
-IDLE_SECONDS: Final = 6.0
+IDLE_SECONDS: Final = 5.0
 
 
 async def _idle_share(process: psutil.Process) -> float:

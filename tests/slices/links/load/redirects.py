@@ -21,7 +21,7 @@ TITLE: Final = f"redirect of a link, against {peers.BARE}"
 TARGETS: Final = (0.50, 0.75)
 """In process and served, against bare FastAPI's GET."""
 VISIT_TARGET: Final = 1.1
-VISIT_ROUNDS: Final = 9
+VISIT_ROUNDS: Final = 7
 TARGET_URL: Final = "https://example.org/guide?lang=en"
 HEADERS: Final = {
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
