@@ -75,7 +75,7 @@ class Chassis:
         self.log, self.tell_request = log, tell_request
         self.slices = slices = slices_of(found)
         self.cards = Cards(found)
-        self.metrics = Metrics()
+        self.metrics = Metrics(clock)
         self.table = RouteTable()
         self.closing = asyncio.Event()
         self.committed = Signal()
@@ -181,6 +181,11 @@ def _answers_json(context: Any) -> bool:
     return context.response_field is not None and getattr(kind, "media_type", "") == "application/json"
 
 
+def _is_stream(context: Any) -> bool:
+    kind = getattr(context.response_class, "value", context.response_class)
+    return getattr(kind, "media_type", "") == "text/event-stream"
+
+
 def _file_routes(app: FastAPI, chassis: Chassis, each: Slice, included: Any, *, is_root: bool) -> None:
     """Put the routes of one included router into the table, each with what it asks of a request."""
     rate = _rate(chassis, each, is_root=is_root)
@@ -214,6 +219,8 @@ def _file_routes(app: FastAPI, chassis: Chassis, each: Slice, included: Any, *, 
                 has_secret_path=not _SECRET_PARAMETERS.isdisjoint(context.param_convertors),
             )
             chassis.table.add(target, context.path_regex, context.param_convertors)
+            if is_api_route and _is_stream(context):
+                chassis.metrics.answers.streams.add((each.name, path, method))
 
 
 def mount_slices(app: FastAPI, chassis: Chassis) -> None:
@@ -288,6 +295,7 @@ def _loops(chassis: Chassis) -> list[Coroutine[Any, Any, None]]:
         "watch": partial(_watch, chassis),
         "caches": chassis.caches.run,
         "mirrors": chassis.mirrors.run,
+        "metrics": chassis.metrics.run,
     }
     if chassis.redis is not None:
         runs["redis"] = partial(chassis.redis.listen, chassis.news.notify)

@@ -1,58 +1,38 @@
 """Metrics of one app, in Prometheus' text form."""
 
-from bisect import bisect_left
+import asyncio
 from collections.abc import Iterator
-from itertools import accumulate
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-_NAMES = (*map(str, map(float, _BUCKETS)), "+Inf")
+from slice_api.chassis.clock import Clock, system_clock
+from slice_api.chassis.signals import wait_for
+from slice_api.chassis.tallies import HISTOGRAM_BOUNDS, TICK_SECONDS, Answers, Tally
+
+_NAMES = (*map(str, map(float, HISTOGRAM_BOUNDS)), "+Inf")
 _LABELS = ("slice", "route", "method")
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class _Series:
-    """The answers of one route: how many of each class of status, and how long they took."""
+class _Collected(Collector):
+    """The answers of one app as Prometheus wants them."""
 
-    __slots__ = ("by_class", "by_time", "seconds")
-
-    def __init__(self) -> None:
-        self.by_class: dict[int, int] = {}
-        self.by_time = [0] * len(_NAMES)
-        self.seconds = 0.0
-
-    def note(self, status_class: int, seconds: float) -> None:
-        self.by_class[status_class] = self.by_class.get(status_class, 0) + 1
-        self.by_time[bisect_left(_BUCKETS, seconds)] += 1
-        self.seconds += seconds
-
-
-class _Answers(Collector):
-    """The answers of one app, counted on its loop alone: without the locks that other counters need for threads."""
-
-    def __init__(self) -> None:
-        self.series: dict[tuple[str, str, str], _Series] = {}
-
-    def note(self, labels: tuple[str, str, str], status: int, seconds: float) -> None:
-        series = self.series.get(labels)
-        if series is None:
-            series = self.series[labels] = _Series()
-        series.note(status // 100, seconds)
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
 
     def collect(self) -> Iterator[Metric]:
         requests = CounterMetricFamily("slice_requests", "Requests answered.", labels=(*_LABELS, "status"))
         durations = HistogramMetricFamily(
             "slice_request_duration_seconds", "Time until the answer was sent.", labels=_LABELS
         )
-        for labels, series in self.series.items():
-            for status_class, count in series.by_class.items():
+        for labels, tally in self._answers.everything():
+            for status_class, count in tally.by_class.items():
                 requests.add_metric((*labels, f"{status_class}xx"), count)
-            buckets = list(zip(_NAMES, accumulate(series.by_time), strict=True))
-            durations.add_metric(labels, buckets, series.seconds)
+            durations.add_metric(labels, list(zip(_NAMES, tally.histogram(), strict=True)), tally.seconds)
         yield requests
         yield durations
 
@@ -60,10 +40,11 @@ class _Answers(Collector):
 class Metrics:
     """The counters of one app; the labels are route templates, never paths, so their number stays small."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = system_clock) -> None:
+        self._clock = clock
+        self.answers = Answers(clock)
         self.registry = CollectorRegistry()
-        self._answers = _Answers()
-        self.registry.register(self._answers)
+        self.registry.register(_Collected(self.answers))
         self.running = 0
         """Requests being answered."""
         running = Gauge("slice_requests_running", "Requests being answered.", registry=self.registry)
@@ -78,7 +59,21 @@ class Metrics:
 
     def answered(self, slice_name: str, route: str, method: str, status: int, seconds: float) -> None:
         """Count one answer."""
-        self._answers.note((slice_name, route, method), status, seconds)
+        labels, fresh = (slice_name, route, method), self.answers.fresh
+        tally = fresh.get(labels)
+        if tally is None:
+            tally = fresh[labels] = Tally()
+        tally.note(status // 100, seconds)
+
+    def open_streams(self) -> int:
+        """How many live streams are being read."""
+        return int(sum(sample.value for family in self.streams.collect() for sample in family.samples))
+
+    async def run(self, closing: asyncio.Event) -> None:
+        """Keep what is counted by interval up to date."""
+        while not closing.is_set():
+            self.answers.tick()
+            await wait_for(closing, TICK_SECONDS - self._clock().timestamp() % TICK_SECONDS)
 
     def text(self) -> bytes:
         return generate_latest(self.registry)

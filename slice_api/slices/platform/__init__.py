@@ -1,4 +1,5 @@
 """Platform.
 
-What the service says of itself: the catalogue of slices, the OpenAPI document, what errors mean, how it is doing.
+What the service says of itself: how fast it answers, how it is doing, the catalogue of slices, the OpenAPI document,
+what errors mean.
 """

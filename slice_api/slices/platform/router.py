@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from slice_api.chassis import NOTICE_CSP, Service, described, not_found
+from slice_api.chassis import NOTICE_CSP, Service, described, not_found, requires
 from slice_api.chassis.authentication import authenticate
 from slice_api.chassis.delivery import ASK_AGAIN, deliver
 from slice_api.chassis.exchange import exchange_of
@@ -13,10 +13,11 @@ from slice_api.chassis.metrics import CONTENT_TYPE
 from slice_api.chassis.openapi import openapi_bytes
 from slice_api.chassis.problems import PROBLEM_TYPES, missing_scope
 from slice_api.chassis.web_files import as_web_file
-from slice_api.slices.platform import handlers
+from slice_api.slices.platform import counted, handlers
 from slice_api.slices.platform.pages import problem_page
-from slice_api.slices.platform.schemas import Catalogue, Health
+from slice_api.slices.platform.schemas import Catalogue, Health, ServiceMetrics
 
+router = APIRouter()
 root_router = APIRouter()
 
 _METRICS_RESPONSES: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}, **described(401, 403)}
@@ -57,6 +58,18 @@ async def read_readiness(service: Service) -> Response:
     headers = {"Retry-After": "2"} if health.failing else {}
     body = health.model_dump(exclude_none=True)
     return JSONResponse(body, 503 if health.failing else 200, {"Cache-Control": "no-store", **headers})
+
+
+@router.get("/metrics")
+@requires("admin")
+async def read_service_metrics(
+    service: Service,
+    slice_name: Annotated[
+        str | None, Query(alias="slice", description="Only the figures of this slice.", examples=["links"])
+    ] = None,
+) -> ServiceMetrics:
+    """Response times, their percentiles and requests a second, by slice and route."""
+    return counted.read_metrics(service.metrics, slice_name)
 
 
 @root_router.get("/metrics", responses=_METRICS_RESPONSES)
