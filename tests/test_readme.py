@@ -154,6 +154,7 @@ def test_the_commands_of_an_operator_work(tmp_path: Path) -> None:
         said = _run("operate", server.url, tmp_path)
     assert '{"status":"ok"}' in said
     assert "slice_requests" in said
+    assert '"recent_seconds":' in said
 
 
 def test_every_block_of_commands_is_known_to_a_test() -> None:

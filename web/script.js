@@ -45,6 +45,10 @@ let shownPath = location.pathname + location.search;
 /** The report cards have a page at the root, beside the API docs, for those who build slices. */
 const CARDS = "slices";
 
+/** What a page is called that shows but a part of its slice. */
+const PAGE_NAMES = { platform: "Metrics" };
+const pageTitle = (slice) => PAGE_NAMES[slice?.name] ?? slice?.title ?? "Not found";
+
 const slicesWithPage = () => (catalogue?.items ?? []).filter((slice) => slice.page_url && slice.name !== CARDS);
 const findSlice = (name) => catalogue?.items.find((slice) => slice.name === name);
 
@@ -59,7 +63,7 @@ const lettersOf = (slices) =>
   slices.reduce(
     (letters, { name }) => {
       const taken = new Set(letters.values());
-      const letter = [...name, ..."abcdefghijklmnopqrstuvwxyz"].find((each) => /[a-z]/.test(each) && !taken.has(each));
+      const letter = [...(PAGE_NAMES[name] ?? name).toLowerCase(), ..."abcdefghijklmnopqrstuvwxyz"].find((each) => /[a-z]/.test(each) && !taken.has(each));
       return letter ? letters.set(name, letter) : letters;
     },
     new Map([
@@ -76,7 +80,7 @@ const places = () => {
     { href: "/", text: "Home", letter: letters.get("/"), mark: icon("home") },
     ...slices.map((slice) => ({
       href: slice.page_url,
-      text: slice.title,
+      text: pageTitle(slice),
       letter: letters.get(slice.name),
       mark: h("span.mark", { "aria-hidden": "true" }, letters.get(slice.name)),
     })),
@@ -209,7 +213,7 @@ const sliceCard = (slice) => {
   return h(
     "li.card.tile",
     null,
-    h("h2", null, h("a", { href }, slice.title)),
+    h("h2", null, h("a", { href }, pageTitle(slice))),
     h("p", null, codeSpans(firstSentence(slice.description))),
     h("code.muted", null, slice.api_url),
   );
@@ -339,11 +343,11 @@ const ROUTES = [
   { pattern: /^\/$/, view: homeView, title: () => "Home" },
   { pattern: /^\/docs\/?$/, view: docsView, title: () => "API docs", isPublic: true },
   { pattern: /^\/slices\/?$/, view: cardsView, title: () => findSlice(CARDS)?.title ?? "Not found" },
-  { pattern: /^\/app\/([^/]+)\/?$/, view: sliceView, title: ([name]) => findSlice(name)?.title ?? "Not found" },
+  { pattern: /^\/app\/([^/]+)\/?$/, view: sliceView, title: ([name]) => pageTitle(findSlice(name)) },
   {
     pattern: /^\/app\/([^/]+)\/([^/]+)$/,
     view: sliceView,
-    title: ([name, id]) => `${id === "new" ? "New" : id} – ${findSlice(name)?.title ?? "Not found"}`,
+    title: ([name, id]) => `${id === "new" ? "New" : id} – ${pageTitle(findSlice(name))}`,
   },
 ];
 
