@@ -108,10 +108,20 @@ def test_a_key_without_the_scope_is_told_so(stranger: Page, api: httpx.Client) -
 def test_what_was_shown_stays_while_no_answer_comes(page: Page) -> None:
     _open(page)
     page.route(_METRICS, lambda route: route.abort())
-    expect(page.get_by_role("status").filter(has_text="No answer, trying again")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Trying again")).to_be_visible()
     expect(page.get_by_role("table", name="By tool")).to_be_visible()
     page.unroute(_METRICS)
     expect(page.get_by_role("status").filter(has_text="Live")).to_be_visible()
+
+
+def test_a_failure_is_told_and_passes_by_itself(page: Page) -> None:
+    page.route(_METRICS, lambda route: route.fulfill(status=503, json={"title": "Away", "status": 503}))
+    page.goto("/app/platform")
+    expect(page.get_by_role("alert")).to_contain_text("Away")
+    expect(page.get_by_label("Tool", exact=True)).to_have_value("")
+    page.unroute(_METRICS)
+    expect(page.get_by_role("table", name="By tool")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)
 
 
 def test_each_of_several_processes_can_be_chosen(page: Page) -> None:

@@ -54,7 +54,7 @@ const sliceFilter = (chosen, titleOf, onchange) => {
   const show = (names) => {
     const value = select.value || chosen;
     const all = [...new Set([...names, value])].filter(Boolean);
-    if (all.join() === [...select.options].map((each) => each.value).filter(Boolean).join()) return;
+    if (["", ...all].join() === [...select.options].map((each) => each.value).join() && select.options.length) return;
     fill(
       select,
       h("option", { value: "" }, "All"),
@@ -106,7 +106,7 @@ const processes = (onShow) => {
 
 /**
  * Runs at once and then every so often while the page is seen; one after the other.
- * @param {() => Promise<void>} run @param {AbortSignal} signal
+ * @param {() => Promise<boolean>} run gives whether it is of use to go on @param {AbortSignal} signal
  * @returns {() => void} runs it now, or once more if it runs already
  */
 const whileSeen = (run, signal) => {
@@ -118,9 +118,10 @@ const whileSeen = (run, signal) => {
     isWantedAgain = isRunning;
     if (isRunning || signal.aborted || document.hidden) return;
     isRunning = true;
-    await run();
+    const goesOn = await run();
     isRunning = false;
-    if (!signal.aborted) timer = setTimeout(turn, isWantedAgain ? 0 : ASK_MS);
+    if (signal.aborted || !(goesOn || isWantedAgain)) return;
+    timer = setTimeout(turn, isWantedAgain ? 0 : ASK_MS);
   };
   document.addEventListener("visibilitychange", turn, { signal });
   signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
@@ -244,27 +245,31 @@ const list = async (ctx) => {
 
   const setLive = (isLive) => {
     live.classList.toggle("is-live", isLive);
-    const text = isLive ? "Live" : "No answer, trying again…";
+    const text = isLive ? "Live" : "Trying again…";
     if (live.textContent !== text) fill(live, text);
+  };
+
+  const showFailure = (error) => {
+    setLive(false);
+    if (statusOf(error) === 403) {
+      fill(live);
+      fill(stage, notAllowed());
+      return false;
+    }
+    // What was shown stays: it is still true of its time. A failure is told once.
+    if (!shown && !stage.querySelector("[role=alert]")) fill(stage, errorState(error, () => ask()));
+    return true;
   };
 
   const load = async () => {
     const asked = query().slice;
     try {
       const metrics = await get(withQuery(path, query()), signal);
-      if (asked !== query().slice) return;
-      known.take(metrics);
+      if (asked === query().slice) known.take(metrics);
       setLive(true);
+      return true;
     } catch (error) {
-      if (signal.aborted) return;
-      setLive(false);
-      if (statusOf(error) === 403) {
-        fill(live);
-        shown = null;
-        return fill(stage, notAllowed());
-      }
-      // What was shown stays: it is still true of its time.
-      if (!shown) fill(stage, errorState(error, () => ask()));
+      return !signal.aborted && showFailure(error);
     }
   };
   const ask = whileSeen(load, signal);
