@@ -81,8 +81,9 @@ def ratio(
 
 def shown(value: float) -> str:
     """A figure with as many places as say something."""
-    places = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 0.1 else 3
-    return f"{value:,.{places}f}"
+    if abs(value) < 1:
+        return f"{value:.3g}"
+    return f"{value:,.{0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2}f}"
 
 
 def told(result: Result) -> str:

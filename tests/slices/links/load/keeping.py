@@ -15,6 +15,7 @@ from tests.load.results import OURS, Result, ratio
 from tests.load.served import Served, compare_served, on_core, peers_served, product, served_ratio
 from tests.support import client_of
 
+READING: Final = f"{OURS}, GET"
 MAKING: Final = f"{OURS}, POST"
 READ_TARGETS: Final = {
     peers.BARE: (0.60, 1.0),
@@ -44,9 +45,9 @@ async def _in_process() -> list[Result]:
     async with benched_app() as app, client_of(app) as client:
         (await client.post("/api/links", json=LINK)).raise_for_status()
         others: dict[str, tuple[ASGIApp, Ask]] = {name: (peers.PEERS[name](), PEER_READ) for name in READ_TARGETS}
-        read = await compare({OURS: (app, READ), **others})
+        read = await compare({READING: (app, READ), **others})
         made = await compare({MAKING: (app, MADE), peers.PLAIN: (peers.plain_fastapi(), PEER_MADE)})
-    rows = [ratio(_title(name), read, OURS, name, most) for name, (most, _) in READ_TARGETS.items()]
+    rows = [ratio(_title(name), read, READING, name, most) for name, (most, _) in READ_TARGETS.items()]
     title = "POST of a link, everything on, against plain FastAPI"
     return [*rows, ratio(title, made, MAKING, peers.PLAIN, MADE_TARGETS[0])]
 
@@ -59,9 +60,9 @@ async def _served() -> list[Result]:
         stack.enter_context(on_core(-1))
         httpx.post(f"{ours.url}/api/links", json=LINK, headers=KEY_HEADERS).raise_for_status()
         reading: dict[str, tuple[Served, Ask]] = {name: (others[name], PEER_READ) for name in READ_TARGETS}
-        read = await compare_served({OURS: (ours, READ), **reading})
+        read = await compare_served({READING: (ours, READ), **reading})
         made = await compare_served({MAKING: (ours, MADE), peers.PLAIN: (others[peers.PLAIN], PEER_MADE)})
-    rows = [served_ratio(_title(name), read, OURS, name, most) for name, (_, most) in READ_TARGETS.items()]
+    rows = [served_ratio(_title(name), read, READING, name, most) for name, (_, most) in READ_TARGETS.items()]
     title = "POST of a link, everything on, against plain FastAPI"
     return [*rows, served_ratio(title, made, MAKING, peers.PLAIN, MADE_TARGETS[1])]
 
