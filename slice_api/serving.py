@@ -24,6 +24,7 @@ from fastapi import FastAPI
 
 from slice_api.chassis.assembly import Chassis, prepare
 from slice_api.chassis.credentials import NewKey
+from slice_api.connections import Connections, protocol_for
 
 _EVERY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104 - shown, not bound
 _NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
@@ -103,13 +104,21 @@ class Server(uvicorn.Server):
     def __init__(self, app: FastAPI, when_started: Callable[[], None]) -> None:
         self._chassis: Chassis = app.state.chassis
         self._when_started = when_started
-        super().__init__(_config(app))
+        self._connections = Connections(self._chassis)
+        super().__init__(_config(app, protocol_for(self._connections)))
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         if self.started:
+            self._watching = asyncio.create_task(self._connections.watch(self.server_state.connections))
             spare_garbage_collector()
             self._when_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().shutdown(sockets=sockets)
+        finally:
+            self._watching.cancel()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._chassis.begin_shutdown()
@@ -127,10 +136,12 @@ def spare_garbage_collector() -> None:
     gc.enable()
 
 
-def _config(app: FastAPI) -> uvicorn.Config:
+def _config(app: FastAPI, protocol: type[asyncio.Protocol]) -> uvicorn.Config:
     chassis: Chassis = app.state.chassis
     return uvicorn.Config(
         app,
+        http=protocol,
+        ws="none",
         access_log=False,
         log_config=None,
         server_header=False,

@@ -121,6 +121,22 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         default=1_048_576, ge=0, description="The largest request body, unless a slice says otherwise."
     )
+    head_seconds: float = Field(
+        default=10, gt=0, description="How long a client may take to send the head of a request."
+    )
+    body_seconds: float = Field(
+        default=30,
+        gt=0,
+        description="How long a body may stand still; on the whole it must come at 500 bytes a second or more.",
+    )
+    unread_seconds: float = Field(
+        default=60, gt=0, description="How long a client may leave an answer unread before it is cut off."
+    )
+    connections_per_address: int = Field(
+        default=1000,
+        ge=0,
+        description="Open connections of one address (IPv6: /64) to one worker, trusted proxies aside; 0: any number.",
+    )
     metrics_public: bool = Field(default=False, description="Whether /metrics answers without an admin key.")
     outgoing_allow: CommaList = Field(
         default=(), description="Networks that outgoing requests may reach besides public addresses; *: all."

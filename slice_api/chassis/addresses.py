@@ -33,7 +33,8 @@ def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
     return getattr(parsed, "ipv4_mapped", None) or parsed
 
 
-def _is_in(address: str, networks: Networks) -> bool:
+def is_in(address: str, networks: Networks) -> bool:
+    """Whether an address is in one of the networks."""
     parsed = _parsed(address)
     return parsed is not None and any(parsed in network for network in networks)
 
@@ -47,13 +48,13 @@ def _normal(address: str) -> str:
 def client_address(peer: str, forwarded_for: str | None, trusted: Networks) -> str:
     """The client: the peer, or behind trusted proxies the last address in X-Forwarded-For that is not one of them."""
     peer = _normal(peer)
-    if not forwarded_for or not trusted or not _is_in(peer, trusted):
+    if not forwarded_for or not trusted or not is_in(peer, trusted):
         return peer
     hops = [_parsed(hop.strip()) for hop in forwarded_for.split(",")]
     for hop in reversed(hops):
         if hop is None:
             return peer
-        if not _is_in(str(hop), trusted):
+        if not is_in(str(hop), trusted):
             return str(hop)
     return str(hops[0])
 
@@ -83,7 +84,7 @@ def is_allowed_host(host: str, allowed: Sequence[str]) -> bool:
 def base_url(scope: Any, headers: HeaderMap, host: str, trusted: Networks) -> str:
     """Scheme and host as the client used them."""
     scheme, peer = scope.get("scheme", "http"), (scope.get("client") or ("", 0))[0]
-    if trusted and _is_in(peer, trusted):
+    if trusted and is_in(peer, trusted):
         forwarded = header(headers, b"x-forwarded-proto") or ""
         scheme = forwarded if forwarded in ("http", "https") else scheme
         named = header(headers, b"x-forwarded-host") or ""

@@ -3,32 +3,51 @@
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from time import monotonic
+from typing import Any, Final
 
 import orjson
 from starlette.types import Message, Receive
 
 from slice_api.chassis.headers import HeaderMap
-from slice_api.chassis.problems import Fault, all_invalid, malformed_body, pointer_step, too_large
+from slice_api.chassis.problems import Fault, all_invalid, malformed_body, pointer_step, request_timeout, too_large
 from slice_api.chassis.schemas import MAX_INTEGER
 
+LEAST_BYTES_A_SECOND: Final = 500
 _LONG_NUMBER = re.compile(rb"\d{19}")
 
 
-def limited(receive: Receive, headers: HeaderMap, limit: int) -> Receive:
-    """The receiving side, cut off as soon as the body is known to be over the limit."""
+def limited(
+    receive: Receive, headers: HeaderMap, limit: int, seconds: float, clock: Callable[[], float] = monotonic
+) -> Receive:
+    """The receiving side, cut off as soon as the body is known to be over the limit, or comes too slowly.
+
+    It may stand still for `seconds`, and everything that it is waited for together may take them and a second more for
+    each 500 bytes. No timer is started for that: the server gives whoever waits long an empty piece, and then it is
+    looked at the clock.
+    """
     declared = headers.get(b"content-length", b"")
     if declared.isdigit() and int(declared) > limit:
         raise too_large(limit)
-    seen = 0
+    seen, waited = 0, 0.0
 
     async def receive_limited() -> Message:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > limit:
-            raise too_large(limit)
-        return message
+        nonlocal seen, waited
+        since = clock()
+        while True:
+            message = await receive()
+            size, pause = len(message.get("body", b"")), clock() - since
+            seen += size
+            if seen > limit:
+                raise too_large(limit)
+            if not message.get("more_body", False):
+                return message
+            is_silent = not size and pause >= seconds
+            if is_silent or waited + pause > seconds + seen / LEAST_BYTES_A_SECOND:
+                raise request_timeout("The body came too slowly, or not at all.")
+            if size:
+                waited += pause
+                return message
 
     return receive_limited
 

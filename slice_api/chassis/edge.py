@@ -29,7 +29,7 @@ from slice_api.chassis.storage.tx import Origin
 
 API_CSP: Final = b"default-src 'none'; frame-ancestors 'none'"
 
-_SECURITY: Final = (
+SECURITY_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
@@ -145,7 +145,7 @@ class _Answer:
             headers.append(_ASK_AGAIN if is_revalidated else _NOT_KEPT)
         if b"content-security-policy" not in given:
             headers.append(_POLICY)
-        headers += _SECURITY
+        headers += SECURITY_HEADERS
         milliseconds = (perf_counter() - exchange.started) * 1000
         headers.append((b"x-request-id", exchange.request_id.encode()))
         headers.append((b"server-timing", b"app;dur=%.2f" % milliseconds))

@@ -5,9 +5,18 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from slice_api.chassis.exchange import exchange_of
-from slice_api.chassis.problems import Problem, as_problem, conflict, from_validation, internal, problem_response
+from slice_api.chassis.problems import (
+    Problem,
+    as_problem,
+    conflict,
+    from_validation,
+    internal,
+    malformed_body,
+    problem_response,
+)
 from slice_api.chassis.storage.tx import Taken
 
 _KNOWN = (HTTPException, RequestValidationError, Taken)
@@ -21,6 +30,8 @@ def known_problem(error: Any) -> Problem | None:
         return conflict(f"{str(error)[:1].upper()}{str(error)[1:]}.")
     if isinstance(error, HTTPException):
         return as_problem(error)
+    if isinstance(error, ClientDisconnect):
+        return malformed_body("The body broke off.")
     return None
 
 

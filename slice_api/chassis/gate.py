@@ -54,7 +54,7 @@ async def admit(target: Target, exchange: Exchange, scope: Scope, receive: Recei
 
 async def _receiving(target: Target, exchange: Exchange, receive: Receive) -> Receive:
     """The receiving side of a body: within its limit, and where the route reads JSON held against its rules."""
-    receive = limited(receive, exchange.given, target.max_body_bytes)
+    receive = limited(receive, exchange.given, target.max_body_bytes, exchange.chassis.settings.body_seconds)
     if not target.takes_json:
         return receive
     _check_content_type(target, exchange.given)

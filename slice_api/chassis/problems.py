@@ -78,7 +78,7 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
     "request-timeout": ProblemType(
         408,
         "The request took too long to arrive",
-        "The body was not complete in time.",
+        "The head of the request, or its body, was not complete in time.",
         "Send it again over a steadier connection.",
     ),
     "conflict": ProblemType(
@@ -128,6 +128,12 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
         "The Idempotency-Key belongs to another request",
         "The same `Idempotency-Key` was used before with another body.",
         "Use a new key for a new request.",
+    ),
+    "head-too-large": ProblemType(
+        431,
+        "The head of the request is too large",
+        "The address and the headers together, or what follows the body, are over the limit, which `detail` names.",
+        "Send fewer or shorter headers; cookies that nobody needs are often the cause.",
     ),
     "rate-limited": ProblemType(
         429,
@@ -244,6 +250,14 @@ def too_large(limit: int) -> Problem:
     return Problem("too-large", f"The body may have at most {limit:,} bytes.", headers={"Connection": "close"})
 
 
+def head_too_large(limit: int) -> Problem:
+    return Problem("head-too-large", f"The head may have at most {limit:,} bytes, and so may what follows the body.")
+
+
+def request_timeout(detail: str) -> Problem:
+    return Problem("request-timeout", detail, headers={"Connection": "close"})
+
+
 def unsupported_media_type(given: str, *, taken: str, is_patch: bool) -> Problem:
     detail = (
         f"A body of type {given!r} is not taken; {taken} is." if given else f"The body needs a Content-Type: {taken}."
@@ -264,6 +278,12 @@ def all_invalid(errors: list[Fault]) -> Problem:
 def rate_limited(retry_after: int) -> Problem:
     detail = f"Too many requests; try again in {retry_after} s."
     return Problem("rate-limited", detail, headers={"Retry-After": str(retry_after)})
+
+
+def too_many_connections(limit: int) -> Problem:
+    """429: the address has as many connections as it may have."""
+    detail = f"This address has {limit:,} connections open, and may have no more; close one first."
+    return Problem("rate-limited", detail, headers={"Retry-After": "2"})
 
 
 def internal() -> Problem:

@@ -55,6 +55,8 @@ BAD_VALUES = {
     "SLICE_LOG_LEVEL": ("loud", "Input should be 'debug', 'info', 'warning' or 'error'"),
     "SLICE_RATE_LIMIT": ("often", "must be like 600/minute (second, minute, hour or day), or off"),
     "SLICE_MAX_BODY_BYTES": ("-1", "Input should be greater than or equal to 0"),
+    "SLICE_HEAD_SECONDS": ("0", "Input should be greater than 0"),
+    "SLICE_CONNECTIONS_PER_ADDRESS": ("-1", "Input should be greater than or equal to 0"),
     "SLICE_METRICS_PUBLIC": ("perhaps", "Input should be a valid boolean"),
     "SLICE_SHUTDOWN_SECONDS": ("soon", "Input should be a valid integer"),
 }

@@ -67,6 +67,23 @@ async def explode_late() -> Response:
     return StreamingResponse(pieces(), media_type="text/plain")
 
 
+@root_router.get("/probe/flood")
+async def flood(log: Logger) -> Response:
+    """An answer without end; how many bytes were made of it, the log tells."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        given = 0
+        try:
+            while True:
+                yield b"x" * 65_536
+                given += 65_536
+                await asyncio.sleep(0)
+        finally:
+            log.info("the flood is over", given=given)
+
+    return StreamingResponse(pieces(), media_type="text/plain")
+
+
 @root_router.post("/probe/size")
 async def measure(request: Request) -> JSONResponse:
     """How many bytes came, read piece by piece."""
