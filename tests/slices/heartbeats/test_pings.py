@@ -1,5 +1,6 @@
 """Pings over HTTP: what each means, what is kept of it, and what is refused."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -308,3 +309,15 @@ async def test_where_it_came_from_is_told_by_proxies_that_are_trusted(clock: Fro
         pings = await log_of(client, made)
     assert [each["remote_addr"] for each in pings] == list(forwarded.values())
     assert {each["scheme"] for each in pings} == {"https"}
+
+
+async def test_a_ping_whose_output_stops_coming_is_none() -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"so far"
+        yield b""  # so the server tells that nothing came for long
+
+    async with running(make_app(body_seconds=1e-9)) as app, client_of(app) as client:
+        check = (await client.post("/api/heartbeats", json={"name": "Backup"})).json()
+        answer = await client.post(f"/ping/{check['id']}", content=pieces())
+        assert (answer.status_code, answer.json()["type"]) == (408, "/problems/request-timeout")
+        assert await log_of(client, check) == []

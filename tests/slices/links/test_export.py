@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import MutableMapping
 from typing import Any
 
 import httpx
@@ -110,3 +111,24 @@ async def test_a_storage_that_goes_away_breaks_the_file_off(
         return
     with pytest.raises(StorageAway):
         await client.get("/api/links/export")
+
+
+async def test_a_file_whose_reader_has_gone_is_not_read_to_its_end(app: FastAPI, client: httpx.AsyncClient) -> None:
+    rows = [{"url": f"https://example.org/{number}", "slug": f"link{number:04}"} for number in range(2_001)]
+    await client.post("/api/links/import?format=ndjson", content="\n".join(map(json.dumps, rows)))
+    key = client.headers["authorization"].encode()
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
+        "path": "/api/links/export", "raw_path": b"/api/links/export", "root_path": "", "query_string": b"",
+        "headers": [(b"authorization", key)], "client": ("127.0.0.1", 1), "server": ("slice.test", 80),
+    }  # fmt: skip
+    pieces: list[bytes] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        pieces.append(message.get("body", b""))
+
+    await app(scope, receive, send)
+    assert b"".join(pieces).count(b"\n") < 500

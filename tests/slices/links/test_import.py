@@ -348,3 +348,15 @@ async def test_of_an_upload_that_breaks_off_whole_rows_stay(
     assert (await client.get("/api/links/s298")).status_code == 200
     assert (await client.get("/api/links/s299")).status_code == 404
     await assert_events(told("links.imported", None, created=299, skipped=0, failed=0))
+
+
+async def test_of_a_file_that_stops_coming_the_whole_rows_are_kept() -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b'{"url": "https://a.example", "slug": "one"}\n{"url": "https://b.example", "slug": "two"}\n{"url"'
+        yield b""  # so the server tells that nothing came for long
+
+    async with running(make_app(body_seconds=1e-9)) as app, client_of(app) as client:
+        answer = await client.post("/api/links/import", content=pieces(), headers=NDJSON)
+        assert (answer.status_code, answer.json()["type"]) == (408, "/problems/request-timeout")
+        assert "2 links were made before" in answer.json()["detail"]
+        assert await slugs(client) == ["one", "two"]

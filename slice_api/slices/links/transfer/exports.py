@@ -1,5 +1,6 @@
 """All links as a file, a page at a time."""
 
+import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -35,6 +36,7 @@ async def pages(db: Database) -> AsyncIterator[Sequence[StoredLink]]:
     while query is not None:
         page = await db.page(LINKS, query)
         yield page.items
+        await asyncio.sleep(0)  # others have their turn, and so has the news that the reader is gone
         query = None if page.next is None else PageQuery(limit=_TOGETHER, after=page.next)
 
 
