@@ -43,6 +43,7 @@ _PIECE_BYTES: Final = 4_096
 _LONGEST_PAUSE_SECONDS: Final = 2.5
 _LOOKS_IN_SHORTEST: Final = 4
 _LOOKS_IN_A_ROW: Final = 200
+_STOPPING: Final = "The service is shutting down."
 _LINGER_SECONDS: Final = 2.0
 """For how long a client that was refused may go on sending; the answer is lost on one that is cut off while it does."""
 
@@ -199,10 +200,10 @@ class Connection(HttpToolsProtocol):
         super().resume_writing()
 
     def shutdown(self) -> None:
-        """Told when the server stops: whoever is in the middle of a head is not waited for."""
+        """Told when the server stops: whoever is in the middle of a head is not waited for, nor who sends nothing."""
         self._is_stopping = True
         if self._is_in_head and not self._is_running and not self._is_deaf:
-            self._refuse(unavailable("The service is shutting down."))
+            self._refuse(unavailable(_STOPPING))
             return
         super().shutdown()
 
@@ -279,7 +280,7 @@ class Connection(HttpToolsProtocol):
             return self._all, _LINGER_SECONDS
         if cycle is not None and not cycle.response_complete:
             is_silent = not cycle.response_started and cycle.more_body and not cycle.body and not self.pipeline
-            return (cycle.body if is_silent else None), settings.body_seconds
+            return (cycle.body if is_silent else None), 0.0 if self._is_stopping else settings.body_seconds
         if cycle is None:
             return self, settings.head_seconds
         if self._is_in_head:
@@ -290,6 +291,8 @@ class Connection(HttpToolsProtocol):
     def _give_up(self) -> None:
         if self._is_lingering:
             self.transport.close()
+        elif self._is_running and self._is_stopping:
+            self._refuse(unavailable(_STOPPING))
         elif self._is_running:
             self.cycle.message_event.set()  # whoever waits for the body looks at the clock: `bodies.limited`
         elif self._is_in_head:

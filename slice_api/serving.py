@@ -9,6 +9,7 @@ import asyncio
 import errno
 import gc
 import os
+import resource
 import signal
 import socket
 import sys
@@ -35,6 +36,7 @@ _LONGEST_PAUSE_SECONDS = 30.0
 _LAST_SECONDS = 10.0
 """What a process has after SLICE_SHUTDOWN_SECONDS, to write what is buffered."""
 
+_OPEN_FILES = 65_536
 _NEW_OBJECTS = 5_000
 """How many objects more there must be before garbage is looked for; Python's own number is 700."""
 
@@ -98,6 +100,14 @@ def _listen(host: str, port: int) -> list[socket.socket]:
         sys.exit(f"Cannot listen on {host}:{port}: {error.strerror or error}")
 
 
+def let_many_connect() -> None:
+    """Open as many files as the system lets us, for each connection is one; shells and systemd begin with 1,024."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if most == resource.RLIM_INFINITY else min(most, _OPEN_FILES)
+    with suppress(ValueError, OSError):  # a system that has another bound besides
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, wanted), most))
+
+
 class Server(uvicorn.Server):
     """Uvicorn's server, which tells when it is up, and tells the app as soon as it is to stop."""
 
@@ -110,6 +120,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         if self.started:
+            let_many_connect()
             self._watching = asyncio.create_task(self._connections.watch(self.server_state.connections))
             spare_garbage_collector()
             self._when_started()

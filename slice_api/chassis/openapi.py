@@ -48,6 +48,7 @@ def _statuses(target: Target) -> list[int]:
         412: target.method in ("PUT", "PATCH", "DELETE"),
         429: target.rate is not None,
         400: True,
+        408: target.takes_json or target.takes_stream,
         413: target.takes_json or target.takes_stream,
         415: target.takes_json or target.takes_stream,
         422: True,

@@ -1,6 +1,7 @@
 """Slow and hostile clients over real sockets: each wait has an end, and others feel nothing of it."""
 
 import json
+import resource
 import signal
 import socket
 import time
@@ -15,6 +16,7 @@ import pytest
 from slice_api.chassis.bodies import limited, read_body
 from slice_api.chassis.problems import Problem
 from slice_api.connections import MOST_HEAD_BYTES, MOST_WAITING, Connections
+from slice_api.serving import let_many_connect
 from tests.chassis.examples import EXAMPLES, problem
 from tests.server import END_SECONDS, ROOT, Server, served
 from tests.support import ADMIN_KEY, chassis_of, make_app
@@ -33,7 +35,7 @@ LAST_PROBE = b"GET /probe HTTP/1.1\r\nConnection: close\r\n" + KEY + b"\r\n"
 SIZE = b"POST /probe/size HTTP/1.1\r\n" + KEY
 TAKE = b"POST /api/probes HTTP/1.1\r\nContent-Type: application/json\r\n" + KEY
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
-DRIPS = 10_000
+DRIPS = 2_000
 """More than any server lets come."""
 
 
@@ -323,6 +325,16 @@ def test_a_network_of_version_6_counts_as_one_address() -> None:
     assert connections.enter(("2001:db8::3", 1)) == "2001:db8::/64"
 
 
+def test_the_system_lets_many_connect() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
+    try:
+        let_many_connect()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= min(hard, 65_536) > 512
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 # What is let be
 
 
@@ -355,3 +367,15 @@ def test_a_quiet_stream_stays_and_a_stop_waits_for_no_head_but_for_what_runs(tmp
         code, _, rest = server.ended()
     assert code in (0, -signal.SIGTERM)
     assert "Cancel" not in rest
+
+
+def test_a_stop_waits_for_no_body_of_which_nothing_comes(tmp_path: Path) -> None:
+    given = {"SLICE_ADMIN_KEY": ADMIN_KEY, "SLICE_SHUTDOWN_SECONDS": "600", "SLICE_UNREAD_SECONDS": "0.3"}
+    with served(tmp_path, EXAMPLE, root=ROOT, **given) as server, wire(server) as line:
+        line.sendall(SIZE + b"Expect: 100-continue\r\nContent-Length: 10\r\n\r\nabc")
+        heard_until(line, b"100 Continue")  # it runs
+        server.process.send_signal(signal.SIGTERM)
+        problem(answers(heard(line))[0], 503, "unavailable")
+        code, _, rest = server.ended()
+    assert code in (0, -signal.SIGTERM)
+    assert "request failed" not in rest
