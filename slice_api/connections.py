@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from slice_api.chassis.addresses import address_group, is_in, parse_networks
+from slice_api.chassis.addresses import address_group, is_in
 from slice_api.chassis.assembly import Chassis
 from slice_api.chassis.edge import API_CSP, SECURITY_HEADERS
 from slice_api.chassis.exchange import SCOPE_KEY
@@ -54,7 +54,7 @@ class Connections:
     def __init__(self, chassis: Chassis) -> None:
         settings = chassis.settings
         self.settings, self._log, self._metrics = settings, chassis.log, chassis.metrics
-        self._trusted = parse_networks(settings.trusted_proxies)
+        self._trusted = chassis.trusted_proxies
         self._count: Counter[str] = Counter()
         shortest = min(settings.head_seconds, settings.body_seconds, settings.unread_seconds)
         self._pause_seconds = min(_LONGEST_PAUSE_SECONDS, shortest / _LOOKS_IN_SHORTEST)
