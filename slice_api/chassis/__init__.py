@@ -2,7 +2,7 @@
 
 from slice_api.chassis.addresses import address_group
 from slice_api.chassis.batches import Batch
-from slice_api.chassis.bodies import storage_faults
+from slice_api.chassis.bodies import read_body, storage_faults
 from slice_api.chassis.caches import Cached
 from slice_api.chassis.changes import Change, merged, replaced, unchecked
 from slice_api.chassis.conditional import is_unchanged
@@ -149,6 +149,7 @@ __all__ = [
     "prefers_page",
     "public",
     "random_text",
+    "read_body",
     "reads_stream",
     "replaced",
     "requires",

@@ -1,7 +1,8 @@
 """What a route may ask for in its signature: each a dependency, none of them a global."""
 
+from collections.abc import Callable, Coroutine
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Query, Request
 
@@ -9,9 +10,10 @@ from slice_api.chassis.assembly import Chassis
 from slice_api.chassis.authentication import caller_of_key
 from slice_api.chassis.batches import Batches
 from slice_api.chassis.caches import Caches
-from slice_api.chassis.exchange import Principal, exchange_of
+from slice_api.chassis.exchange import Exchange, Principal, exchange_of
 from slice_api.chassis.logs import Logger as _Logger
 from slice_api.chassis.mirrors import Mirrors as _Mirrors
+from slice_api.chassis.plans import FINDS
 from slice_api.chassis.problems import Problem, unauthenticated
 from slice_api.chassis.storage.database import Database
 from slice_api.chassis.storage.faults import StorageAway
@@ -19,21 +21,41 @@ from slice_api.chassis.storage.pages import PageQuery
 from slice_api.chassis.storage.tx import Tx
 from slice_api.chassis.streams import Feed as _Feed
 
-
-async def _chassis(request: Request) -> Chassis:
-    return exchange_of(request.scope).chassis
+T = TypeVar("T")
 
 
-async def _db(request: Request) -> Database:
-    exchange = exchange_of(request.scope)
-    return exchange.chassis.db.on_behalf_of(exchange.origin)
+def _given(find: Callable[[Exchange], T]) -> Callable[[Request], Coroutine[Any, Any, T]]:
+    """A dependency out of what lies with the exchange: a prepared call finds that without a coroutine."""
+
+    async def give(request: Request) -> T:
+        return find(exchange_of(request.scope))
+
+    setattr(give, FINDS, find)
+    return give
 
 
-async def _principal(request: Request) -> Principal:
-    caller = exchange_of(request.scope).caller
-    if caller is None:
+_chassis = _given(lambda exchange: exchange.chassis)
+_db = _given(lambda exchange: exchange.chassis.db.on_behalf_of(exchange.origin))
+_base_url = _given(lambda exchange: exchange.base_url)
+_client = _given(lambda exchange: exchange.client)
+_now = _given(lambda exchange: exchange.chassis.clock())
+_batches = _given(lambda exchange: exchange.chassis.batches)
+_caches = _given(lambda exchange: exchange.chassis.caches)
+_mirrors = _given(lambda exchange: exchange.chassis.mirrors)
+_reserved = _given(lambda exchange: exchange.chassis.reserved_segments)
+
+
+@_given
+def _principal(exchange: Exchange) -> Principal:
+    if exchange.caller is None:
         raise unauthenticated()
-    return caller
+    return exchange.caller
+
+
+@_given
+def own_settings(exchange: Exchange) -> Any:
+    """The settings of the slice that the route belongs to: `Annotated[LinksSettings, Depends(own_settings)]`."""
+    return exchange.chassis.settings_of(exchange.target.slice_name) if exchange.target else None
 
 
 async def _page_query(
@@ -43,30 +65,6 @@ async def _page_query(
     ] = None,
 ) -> PageQuery:
     return PageQuery(limit=limit, after=after)
-
-
-async def _base_url(request: Request) -> str:
-    return exchange_of(request.scope).base_url
-
-
-async def _client(request: Request) -> str:
-    return exchange_of(request.scope).client
-
-
-async def _now(request: Request) -> datetime:
-    return exchange_of(request.scope).chassis.clock()
-
-
-async def _batches(request: Request) -> Batches:
-    return exchange_of(request.scope).chassis.batches
-
-
-async def _caches(request: Request) -> Caches:
-    return exchange_of(request.scope).chassis.caches
-
-
-async def _mirrors(request: Request) -> _Mirrors:
-    return exchange_of(request.scope).chassis.mirrors
 
 
 async def _feed(request: Request) -> _Feed:
@@ -88,10 +86,6 @@ async def _logger(request: Request) -> _Logger:
     return exchange.chassis.log.bind(slice=target.slice_name) if target else exchange.chassis.log
 
 
-async def _reserved(request: Request) -> frozenset[str]:
-    return exchange_of(request.scope).chassis.reserved_segments
-
-
 def caller_of(request: Request) -> Principal | None:
     """Who asks, on a route that a setting may open to everybody; None for everybody."""
     return exchange_of(request.scope).caller
@@ -111,12 +105,6 @@ async def caller_by_key(request: Request, key: str) -> Principal | None:
         return None
     exchange.origin.by = exchange.caller.key_id
     return exchange.caller
-
-
-async def own_settings(request: Request) -> Any:
-    """The settings of the slice that the route belongs to: `Annotated[LinksSettings, Depends(own_settings)]`."""
-    exchange = exchange_of(request.scope)
-    return exchange.chassis.settings_of(exchange.target.slice_name) if exchange.target else None
 
 
 Service = Annotated[Chassis, Depends(_chassis)]

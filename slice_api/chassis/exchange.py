@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
+from pydantic import Field
 from starlette.types import Scope
 
 from slice_api.chassis.addresses import base_url, is_sane_host
 from slice_api.chassis.headers import HeaderMap, header
+from slice_api.chassis.schemas import Schema
 from slice_api.chassis.storage.tx import Origin
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ NO_BODY: Final[Any] = object()
 """Stands where a request has no body that its route would read."""
 
 
-class Principal(NamedTuple):
+class Principal(Schema):
     """Who asks: a key, and what it may do."""
 
     key_id: str
@@ -29,7 +31,7 @@ class Principal(NamedTuple):
     """What the key was called when it was made."""
     scopes: tuple[str, ...]
     """What it may do: `links:read`, `links:write`, …, or `admin` for everything."""
-    until: datetime | None = None
+    until: datetime | None = Field(default=None, exclude=True)
     """When the key expires."""
 
     def has_scope(self, scope: str) -> bool:

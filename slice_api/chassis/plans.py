@@ -20,13 +20,17 @@ from pydantic import BaseModel
 from starlette.responses import FileResponse, StreamingResponse
 from starlette.types import Receive, Scope
 
-from slice_api.chassis.exchange import NO_BODY
+from slice_api.chassis.exchange import NO_BODY, Exchange, exchange_of
 
 _UNCHANGING: Final = (str, int, float, bool, tuple, type(None))
 """Defaults that no call can change, so that all may be given the same."""
 
 _NO_CONTENT: Final = 204
 _JSON_TYPE: Final = (b"content-type", b"application/json")
+
+
+FINDS: Final = "__slice_finds__"
+"""On a dependency: the plain function that finds the same in the exchange."""
 
 
 class Ready(NamedTuple):
@@ -59,8 +63,6 @@ class _NotSimpleError(Exception):
 
 _REQUEST, _BODY, _RESPONSE, _FIRST_TEXT = range(4)
 """Where the values begin: with the request, the body and the response, and then the path's texts."""
-_OF_REQUEST: Final = (_REQUEST,)
-"""What most dependencies are given."""
 
 
 class _Plan:
@@ -140,6 +142,7 @@ def _body_of(context: Any) -> Any:
 # Answers
 
 
+Find = Callable[[Exchange], Any]
 Answer = Callable[[Any, Response | None], Ready | Response]
 """Makes an answer of what a route has given, and of the response that it was given to put headers on."""
 Write = Callable[[Any], bytes]
@@ -183,8 +186,11 @@ class _Written:
         return written
 
 
-def _nothing(value: Any, _: Response | None) -> Ready | Response:
-    return Ready(_NO_CONTENT, [_JSON_TYPE], b"") if value is None else _as_it_is(value, None)
+def _nothing(value: Any, given: Response | None) -> Ready | Response:
+    if value is not None:
+        return _as_it_is(value, given)
+    more = given.raw_headers if given is not None else ()
+    return Ready(_NO_CONTENT, [_JSON_TYPE, *more], b"")
 
 
 def _answer_of(context: Any, hint: Any) -> Answer:
@@ -220,9 +226,14 @@ def prepared(context: Any) -> Call | None:
     return _call_of(plan, tuple(context.param_convertors), context.body_field, answer)
 
 
+def _prepared_step(step: _Step) -> tuple[Find | None, Callable[..., Awaitable[Any]], tuple[int, ...]]:
+    return getattr(step.function, FINDS, None), step.function, step.places
+
+
 def _call_of(plan: _Plan, texts: Sequence[str], body_field: Any, answer: Answer) -> Call:
     *first, (endpoint, places) = plan.steps
-    before = [(function, None if needed == _OF_REQUEST else needed) for function, needed in first]
+    before = [_prepared_step(step) for step in first]
+    needs_request = any(_REQUEST in needed for find, _, needed in [*before, (None, endpoint, places)] if find is None)
     needs_response = any(_RESPONSE in step.places for step in plan.steps)
     takes_query = plan.takes_query
 
@@ -236,11 +247,12 @@ def _call_of(plan: _Plan, texts: Sequence[str], body_field: Any, answer: Answer)
             if faults:
                 return None
         given = _blank() if needs_response else None
-        request, path_params = Request(scope, receive), scope["path_params"]
-        values: list[Any] = [request, value, given, *map(path_params.__getitem__, texts)]
-        for function, needed in before:
-            if needed is None:
-                values.append(await function(request))
+        request = Request(scope, receive) if needs_request else None
+        values: list[Any] = [request, value, given, *map(scope["path_params"].__getitem__, texts)]
+        exchange = exchange_of(scope)
+        for find, function, needed in before:
+            if find is not None:
+                values.append(find(exchange))
             else:
                 values.append(await function(*map(values.__getitem__, needed)))
         return answer(await endpoint(*map(values.__getitem__, places)), given)

@@ -7,9 +7,8 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 from fastapi import Request, Response
-from starlette.requests import ClientDisconnect
 
-from slice_api.chassis import is_unchanged
+from slice_api.chassis import Problem, is_unchanged, read_body
 from slice_api.slices.flags.evaluation.evaluating import Context
 from slice_api.slices.flags.evaluation.sets import Answer, LiveSet, Metadata, failed
 
@@ -36,9 +35,11 @@ class Refusal(Exception):  # noqa: N818 - it reads as what it says
 async def context_of(request: Request) -> Context:
     """The context in the body; an empty one where none is sent. Raises Refusal."""
     try:
-        body = await request.body()
-    except ClientDisconnect as error:
-        raise Refusal("PARSE_ERROR", "The body broke off.") from error
+        body = await read_body(request.receive)
+    except Problem as problem:
+        if problem.kind != "malformed-body":
+            raise
+        raise Refusal("PARSE_ERROR", str(problem.detail)) from problem
     if not body:
         return {}
     try:

@@ -144,8 +144,8 @@ async def either(word: str) -> Whole:
 
 @router.delete("/gone/{word}", status_code=204)
 @public
-async def gone(word: str, count: Count) -> None:
-    return None
+async def gone(word: str, count: Count, response: Response) -> None:
+    response.headers["X-Count"] = str(count)
 
 
 @router.get("/often/{word}")
