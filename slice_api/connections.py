@@ -17,12 +17,19 @@ import httptools
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.flow_control import CLOSE_HEADER
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    HEADER_RE,
+    HEADER_VALUE_RE,
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from slice_api.chassis.addresses import address_group, is_in
 from slice_api.chassis.assembly import Chassis
 from slice_api.chassis.edge import API_CSP, SECURITY_HEADERS
-from slice_api.chassis.exchange import SCOPE_KEY
+from slice_api.chassis.exchange import SCOPE_KEY, SEND_WHOLE
+from slice_api.chassis.plans import Ready
 from slice_api.chassis.problems import (
     MEDIA_TYPE,
     Problem,
@@ -44,6 +51,7 @@ _LONGEST_PAUSE_SECONDS: Final = 2.5
 _LOOKS_IN_SHORTEST: Final = 4
 _LOOKS_IN_A_ROW: Final = 200
 _STOPPING: Final = "The service is shutting down."
+_WITHOUT_BODY: Final = (204, 304)
 _LINGER_SECONDS: Final = 2.0
 """For how long a client that was refused may go on sending; the answer is lost on one that is cut off while it does."""
 
@@ -194,6 +202,10 @@ class Connection(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self._loose = 0
         super().on_body(body)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        cycle.scope[SEND_WHOLE] = partial(_send_whole, cycle)  # type: ignore[typeddict-unknown-key]
+        super()._start_asgi_task(cycle, app)
 
     def resume_writing(self) -> None:
         self._unsent = 0
@@ -363,6 +375,28 @@ class Connection(HttpToolsProtocol):
         """That of the request in hand, for it is that which is answered; a new one otherwise."""
         exchange = self.cycle.scope.get(SCOPE_KEY) if self._is_running else None
         return exchange.request_id if exchange else os.urandom(8).hex()
+
+
+def _send_whole(cycle: RequestResponseCycle, ready: Ready) -> bool:
+    """Send an answer that is there as a whole by one write; gives whether that was possible.
+
+    Uvicorn looks at each header by itself and writes twice. What is out of the common is left to it.
+    """
+    status, headers, body = ready
+    given, is_head = dict(headers), cycle.scope["method"] == "HEAD"
+    is_awaited = cycle.keep_alive and not (cycle.response_started or cycle.disconnected or cycle.flow.write_paused)
+    has_end = status in _WITHOUT_BODY or given.get(b"content-length") == b"%d" % len(body)
+    if not is_awaited or not (has_end or is_head) or b"connection" in given or b"transfer-encoding" in given:
+        return False
+    if HEADER_RE.search(b"".join(given)) or HEADER_VALUE_RE.search(b"".join([value for _, value in headers])):
+        return False
+    lines = [b"%b: %b\r\n" % each for each in (*cycle.default_headers, *headers)]
+    cycle.response_started = cycle.response_complete = True
+    cycle.waiting_for_100_continue = False
+    cycle.transport.write(b"".join([STATUS_LINE[status], *lines, b"\r\n", body]))
+    cycle.message_event.set()
+    cycle.on_response()
+    return True
 
 
 def protocol_for(connections: Connections) -> type[Connection]:

@@ -19,7 +19,7 @@ from slice_api.chassis.assembly import Chassis
 from slice_api.chassis.conditional import answer_version, body_tag, is_unchanged
 from slice_api.chassis.cors import cors_headers, is_let_in, is_preflight, preflight_headers
 from slice_api.chassis.errors import known_problem
-from slice_api.chassis.exchange import SCOPE_KEY, Exchange
+from slice_api.chassis.exchange import SCOPE_KEY, SEND_WHOLE, Exchange
 from slice_api.chassis.gate import admit
 from slice_api.chassis.headers import HeaderMap, Headers, by_name, header
 from slice_api.chassis.logs import REQUEST_ID, REQUEST_LINE
@@ -93,10 +93,12 @@ class _Answer:
         status, headers, body = ready
         start: Message = {"type": "http.response.start", "status": status, "headers": headers}
         self._finish_head(start, body)
-        self.has_started, self.status = True, start["status"]
-        await self._send(start)
         body = b"" if self._is_muted else body
-        self.sent_bytes = len(body)
+        self.has_started, self.status, self.sent_bytes = True, start["status"], len(body)
+        send_whole = self._exchange.scope.get(SEND_WHOLE)
+        if send_whole is not None and send_whole(Ready(self.status, headers, body)):
+            return
+        await self._send(start)
         await self._send({"type": "http.response.body", "body": body})
 
     async def send(self, message: Message) -> None:

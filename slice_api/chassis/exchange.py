@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from slice_api.chassis.policies import Target
 
 SCOPE_KEY = "slice_api"
+SEND_WHOLE: Final = "slice_api.send_whole"
+"""In the scope, where the server can do so: sends a whole answer at once, or gives False where it cannot."""
 
 NO_BODY: Final[Any] = object()
 """Stands where a request has no body that its route would read."""
