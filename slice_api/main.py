@@ -41,7 +41,8 @@ def _within_edge(app: FastAPI, build: Callable[[], ASGIApp]) -> ASGIApp:
     """All that FastAPI puts around its routes, and in place of what catches errors outside of that, the edge."""
     stack = build()
     inner = stack.app if isinstance(stack, ServerErrorMiddleware) else stack
-    return Edge(inner, app.state.chassis, app.dependency_overrides, is_traced=_has_telemetry())
+    has_others = _has_telemetry() or bool(app.user_middleware)
+    return Edge(inner, app.state.chassis, app.dependency_overrides, has_others=has_others)
 
 
 def create_app(

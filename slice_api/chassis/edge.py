@@ -169,12 +169,15 @@ def _has_already(exchange: Exchange, etag: bytes | None) -> bool:
 
 
 class Edge:
-    """Wraps the app; one instance for each."""
+    """Wraps the app; one instance for each.
 
-    def __init__(self, app: ASGIApp, chassis: Chassis, overrides: Mapping[Any, Any], *, is_traced: bool) -> None:
+    `has_others` says that others want to see each request too, such as telemetry and middleware that was added.
+    """
+
+    def __init__(self, app: ASGIApp, chassis: Chassis, overrides: Mapping[Any, Any], *, has_others: bool) -> None:
         self._app = app
         self._chassis = chassis
-        self._overrides, self._is_traced = overrides, is_traced
+        self._overrides, self._has_others = overrides, has_others
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -218,7 +221,7 @@ class Edge:
                 await answer.send({"type": "http.response.body"})
                 return
         # What FastAPI puts around its routes is for files of forms, telemetry and its own errors: a fifth of the time.
-        target = None if self._is_traced or self._overrides else self._chassis.table.short_way(scope)
+        target = None if self._has_others or self._overrides else self._chassis.table.short_way(scope)
         if target is None or target.call is None:
             await self._app(scope, receive, answer.send)
             return

@@ -2,7 +2,8 @@
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
+from starlette.middleware.base import RequestResponseEndpoint
 
 from tests.chassis.path_slices.calls.router import count_of
 from tests.support import chassis_of, client_of, make_app
@@ -47,3 +48,17 @@ async def test_what_is_left_for_after_the_answer_is_done(app: FastAPI) -> None:
     async with client_of(app, key=None) as client:
         answer: httpx.Response = await client.get("/api/calls/after/word")
     assert (answer.text, app.state.noted) == ("noted soon", "word")
+
+
+async def test_middleware_that_was_added_sees_simple_routes_too() -> None:
+    app = make_app(packages=("tests.chassis.path_slices",))
+
+    @app.middleware("http")
+    async def mark(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        answer = await call_next(request)
+        answer.headers["X-Mark"] = "seen"
+        return answer
+
+    async with client_of(app, key=None) as client:
+        answer = await client.get("/api/calls/plain/word")
+    assert (answer.text, answer.headers["x-mark"]) == ("word", "seen")
