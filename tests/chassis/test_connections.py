@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -21,6 +21,8 @@ from tests.chassis.examples import EXAMPLES, problem
 from tests.server import END_SECONDS, ROOT, Server, served
 from tests.support import ADMIN_KEY, chassis_of, make_app
 from tests.wire import answered, answers, heard, heard_by_drips, wire
+
+T = TypeVar("T")
 
 EXAMPLE = ("-m", "tests.chassis.example_server")
 HASTY = {
@@ -57,11 +59,18 @@ def lines_of(server: Server, event: str) -> list[dict[str, Any]]:
     return [line for line in map(json.loads, server.heard().splitlines()) if line["event"] == event]
 
 
-def until(is_so: Callable[[], Any]) -> None:
+def until(is_so: Callable[[], T]) -> T:
+    """Wait for what comes a moment later, such as a line of the log; gives it."""
     end = time.monotonic() + END_SECONDS
-    while not is_so():
+    while not (found := is_so()):
         assert time.monotonic() < end, "it never came to pass"
         time.sleep(0.01)
+    return found
+
+
+def lines_about(server: Server, event: str, request_id: str) -> list[dict[str, Any]]:
+    """The lines of one request, as soon as there are any."""
+    return until(lambda: [line for line in lines_of(server, event) if line["request_id"] == request_id])
 
 
 # Heads that do not come
@@ -76,7 +85,7 @@ def test_a_head_that_is_not_complete_in_time_is_told_so(hasty: Server, begun: by
     [answer] = answered(hasty, begun)
     body = problem(answer, 408, "request-timeout")
     assert body["detail"] == "The head of the request was not complete in time."
-    [line] = [line for line in lines_of(hasty, "connection refused") if line["request_id"] == body["request_id"]]
+    [line] = lines_about(hasty, "connection refused", body["request_id"])
     assert (line["status"], line["why"], line["client"]) == (408, "request-timeout", "127.0.0.1")
 
 
@@ -214,7 +223,7 @@ def test_a_body_that_stands_still_is_told_so(hasty: Server, case: str) -> None:
     body = problem(answer, 408, "request-timeout")
     assert body["instance"] == STILL[case].split()[1].decode()
     assert answer.headers["connection"] == "close"
-    until(lambda: any(line["request_id"] == body["request_id"] for line in lines_of(hasty, "request")))
+    lines_about(hasty, "request", body["request_id"])
     assert lines_of(hasty, "request failed") == []
 
 
