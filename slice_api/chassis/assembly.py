@@ -38,7 +38,7 @@ from slice_api.chassis.storage.faults import StorageAway
 from slice_api.chassis.storage.stores import Store
 from slice_api.chassis.storage.tx import Tx
 from slice_api.chassis.streams import Feed
-from slice_api.chassis.web_files import WebFiles
+from slice_api.chassis.web_files import WebFile, WebFiles
 from slice_api.settings import Settings, SliceSettings, parse_rate
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ class Chassis:
         """Events of this process."""
         self.news = Signal()
         """Events of any process."""
+        self.openapi_file: WebFile | None = None
+        """The OpenAPI document, once somebody has asked for it."""
         self.new_admin_key: NewKey | None = None
         """The admin key that this start has made, to be shown once."""
         self.db = Database(storage, self._note_events)

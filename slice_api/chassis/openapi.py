@@ -1,5 +1,6 @@
 """The OpenAPI document: FastAPI's own, with scopes, the errors that every route can give, and an example everywhere."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from slice_api.chassis.assembly import Chassis
 from slice_api.chassis.examples import example_of
 from slice_api.chassis.policies import Target
 from slice_api.chassis.problems import MEDIA_TYPE, ProblemDetails, described
+from slice_api.chassis.web_files import WebFile, as_web_file
 
 _MERGE_PATCH = "application/merge-patch+json"
 _SCHEMES: Mapping[str, Any] = {
@@ -153,5 +155,13 @@ def operation_id(route: APIRoute) -> str:
     return "_".join([*map(str, route.tags[:1]), route.name])
 
 
-def openapi_bytes(app: FastAPI) -> bytes:
-    return orjson.dumps(app.openapi())
+async def openapi_file(app: FastAPI) -> WebFile:
+    """The document as it is sent. It is made once, and in a thread, since everybody else would wait for it."""
+    chassis: Chassis = app.state.chassis
+    if chassis.openapi_file is None:
+        chassis.openapi_file = await asyncio.to_thread(_written, app)
+    return chassis.openapi_file
+
+
+def _written(app: FastAPI) -> WebFile:
+    return as_web_file(orjson.dumps(app.openapi()), "application/json")

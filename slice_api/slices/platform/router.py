@@ -10,9 +10,8 @@ from slice_api.chassis.authentication import authenticate
 from slice_api.chassis.delivery import ASK_AGAIN, deliver
 from slice_api.chassis.exchange import exchange_of
 from slice_api.chassis.metrics import CONTENT_TYPE
-from slice_api.chassis.openapi import openapi_bytes
+from slice_api.chassis.openapi import openapi_file
 from slice_api.chassis.problems import PROBLEM_TYPES, missing_scope
-from slice_api.chassis.web_files import as_web_file
 from slice_api.slices.platform import counted, handlers
 from slice_api.slices.platform.pages import problem_page
 from slice_api.slices.platform.schemas import Catalogue, Health, ServiceMetrics
@@ -26,14 +25,17 @@ _METRICS_RESPONSES: dict[int | str, dict[str, Any]] = {200: {"content": {"text/p
 @root_router.get("/api")
 async def read_catalogue(request: Request, service: Service) -> Catalogue:
     """The catalogue: every slice that this service offers."""
-    return handlers.read_catalogue(service, request.app.title, request.app.version)
+    state = request.app.state
+    if not hasattr(state, "platform_catalogue"):  # it stays the same as long as the service runs
+        state.platform_catalogue = handlers.read_catalogue(service, request.app.title, request.app.version)
+    catalogue: Catalogue = state.platform_catalogue
+    return catalogue
 
 
 @root_router.get("/openapi.json", responses={200: {"content": {"application/json": {}}}})
 async def read_openapi(request: Request) -> Response:
     """This document: OpenAPI 3.1."""
-    file = as_web_file(openapi_bytes(request.app), "application/json")
-    return deliver(request, file, cache_control=ASK_AGAIN)
+    return deliver(request, await openapi_file(request.app), cache_control=ASK_AGAIN)
 
 
 @root_router.get("/problems/{type}", response_class=HTMLResponse, responses=described(404))
