@@ -10,6 +10,8 @@ from tests.load.results import OURS, Result, shown
 WIDTH: Final = 1000
 _LABELS: Final = 490
 """How wide the column of titles is."""
+_LONGEST_TITLE: Final = 70
+"""How many characters fit in there."""
 _BARS: Final = 320
 _STEP: Final = 24
 _BAR: Final = 14
@@ -87,11 +89,16 @@ def _targets(results: Results) -> Panel:
     return Panel("What was measured against its target, the line (shorter is better)", bars, 1.3)
 
 
+def _cut(title: str) -> str:
+    """A title that fits its column."""
+    return title if len(title) <= _LONGEST_TITLE else f"{title[: _LONGEST_TITLE - 1]}…"
+
+
 def _target_bar(row: Result) -> Bar | None:
     if row.target is None:
         return None
     share = row.target / row.value if row.is_least else row.value / row.target
-    label = f"{row.title}, {row.where}" if row.where else row.title
+    label = _cut(f"{row.title}, {row.where}" if row.where else row.title)
     text = f"{shown(row.value)} of {'at least' if row.is_least else 'at most'} {shown(row.target)} {row.unit}"
     return Bar(label, share, text, "ours" if row.holds else "missed")
 
