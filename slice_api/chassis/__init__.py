@@ -68,6 +68,7 @@ from slice_api.chassis.storage.query import (
 from slice_api.chassis.storage.stores import Collection, Log
 from slice_api.chassis.storage.tx import Taken, Tx
 from slice_api.chassis.streams import EventStream
+from slice_api.chassis.together import Together
 from slice_api.settings import CommaList, SliceSettings
 
 __all__ = [
@@ -114,6 +115,7 @@ __all__ = [
     "Taken",
     "Text",
     "Time",
+    "Together",
     "Tx",
     "Url",
     "address_group",

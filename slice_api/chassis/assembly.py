@@ -94,8 +94,8 @@ class Chassis:
             self.redis, self.rate_limiter, shared = _with_redis(settings.redis_url, log, self.rate_limiter)
         self.caches = Caches(self.db, self.news, [MemoryCache(), *shared])
         self.mirrors = Mirrors((mirror for each in slices for mirror in each.mirrors), self.db, self.news, log)
-        self.keys = _key_provider(slices)
-        self.callers = Callers(self.db, storage, clock)
+        self.keys, read = _key_provider(slices)
+        self.callers = Callers(self.db, storage, read, clock)
         uses = getattr(self.keys, "USES", None)
         self._key_uses: Batch[str] | None = uses if isinstance(uses, Batch) else None
         self.batches = Batches(self.db, log, self.metrics)
@@ -162,9 +162,10 @@ def _with_redis(url: str, log: Logger, own: RateLimiter) -> "tuple[RedisEngine, 
     return engine, RedisRateLimiter(engine, own), [RedisCache(engine)]
 
 
-def _key_provider(slices: Iterable[Slice]) -> KeyProvider:
-    found = [each.auth for each in slices if each.auth is not None]
-    return cast(KeyProvider, found[0]) if found else LoneAdminKey()
+def _key_provider(slices: Iterable[Slice]) -> tuple[KeyProvider, Sequence[Store]]:
+    """Who knows whose a key is, and the stores where that is written."""
+    found = [each for each in slices if each.auth is not None]
+    return (cast(KeyProvider, found[0].auth), found[0].stores) if found else (LoneAdminKey(), (ADMIN_KEYS,))
 
 
 def _rate(chassis: Chassis, each: Slice, *, is_root: bool) -> tuple[int, int] | None:

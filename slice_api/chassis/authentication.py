@@ -1,5 +1,7 @@
 """Who asks: an API key in a header, or the web page's session cookie."""
 
+import asyncio
+from collections.abc import Hashable, Sequence
 from hmac import compare_digest
 from typing import Protocol
 
@@ -14,8 +16,9 @@ from slice_api.chassis.problems import forbidden, unauthenticated
 from slice_api.chassis.schemas import Schema
 from slice_api.chassis.sessions import COOKIE, find_session
 from slice_api.chassis.storage.database import Database, Storage
-from slice_api.chassis.storage.stores import Collection
+from slice_api.chassis.storage.stores import Collection, Store
 from slice_api.chassis.storage.tx import Tx
+from slice_api.chassis.together import Together
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -27,7 +30,11 @@ class KeyProvider(Protocol):
     """
 
     def identify(self, tx: Tx, key_hash: str) -> Principal | None:
-        """The owner of a key that is valid now; it is remembered while nothing is written, but not past its `until`."""
+        """The owner of a key that is valid now.
+
+        It reads the stores of its own slice alone: while nothing is written there the answer is remembered, but not
+        past its `until`.
+        """
 
     def recall(self, tx: Tx, key_id: str) -> Principal | None:
         """The owner by id, for sessions that were opened with a key; None when the key is no longer valid."""
@@ -144,31 +151,47 @@ def _refusal(key: str) -> str:
     return "The key is not known here, has expired or was revoked."
 
 
-class Callers:
-    """Who the keys of one app belong to, remembered while nothing is written that could change it.
+_Asked = tuple[KeyProvider, str]
+"""Whom to ask for the owner of a key, and the key's hash."""
 
-    Where other processes write too, storage is asked for each request: a key that one of them revokes is refused by
-    all from then on.
+
+class Callers:
+    """Who the keys of one app belong to, remembered while nothing is written to `stores` that could change it.
+
+    Where that is not known storage is asked, by what comes at the same time together. So a key that any process revokes
+    is refused by all from then on.
     """
 
-    def __init__(self, db: Database, storage: Storage, clock: Clock) -> None:
-        self._db, self._storage, self._clock = db, storage, clock
+    def __init__(self, db: Database, storage: Storage, stores: Sequence[Store], clock: Clock) -> None:
+        self._db, self._storage, self._stores, self._clock = db, storage, stores, clock
         self._known: dict[str, Principal] = {}
-        self._writes: int | None = None
-        """How much had been written when they were asked for."""
+        self._state: Hashable = None
+        """That of the stores when they were asked for."""
+        self._together = Together(self._identify_all)
 
     async def find(self, provider: KeyProvider, key_hash: str) -> Principal | None:
         """The owner of the key of this hash, that is valid now."""
-        writes = self._storage.writes
-        if writes is None or writes != self._writes:
-            self._known, self._writes = {}, writes
+        state = self._storage.state_of(self._stores)
+        if state is None:
+            return await self._together.do((provider, key_hash))
+        if state != self._state:
+            self._known, self._state = {}, state
         known = self._known.get(key_hash)
         if known is not None and (known.until is None or known.until > self._clock()):
             return known
-        found = await self._db.transact(_identify, provider, key_hash)
-        if found is not None and writes is not None:
+        found = await self._identify((provider, key_hash))
+        if found is not None:
             self._known[key_hash] = found
         return found
+
+    async def _identify(self, asked: _Asked) -> Principal | None:
+        return await self._db.transact(_identify, *asked)
+
+    async def _identify_all(self, asked: Sequence[_Asked]) -> Sequence[Principal | None]:
+        """Ask for each key once."""
+        different = list(dict.fromkeys(asked))
+        found = dict(zip(different, await asyncio.gather(*map(self._identify, different)), strict=True))
+        return [found[each] for each in asked]
 
 
 def _identify(tx: Tx, provider: KeyProvider, key_hash: str) -> Principal | None:

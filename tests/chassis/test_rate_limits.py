@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from slice_api.chassis.addresses import address_group
 from slice_api.chassis.clock import system_clock
-from slice_api.chassis.rate_limits import MemoryRateLimiter
+from slice_api.chassis.rate_limits import Allowance, MemoryRateLimiter, RateLimiter
 from slice_api.chassis.storage.sqlite import SqliteStorage
 from tests.chassis.examples import EXAMPLES, problem
 from tests.chassis.strategies import STEADY
@@ -55,6 +55,24 @@ def test_what_was_spent_under_a_larger_quota_counts_as_all_of_a_smaller_one(engi
     storage.close()
     assert (refused.is_exceeded, refused.remaining) == (True, 0)
     assert refused.reset_seconds <= 4
+
+
+@pytest.mark.parametrize("engine", SHARED)
+@pytest.mark.parametrize(("spent", "at_once"), [(0, 5), (0, 8), (0, 12), (3, 5), (3, 6), (8, 3)])
+def test_requests_at_once_count_as_if_they_came_one_after_another(engine: str, spent: int, at_once: int) -> None:
+    async def hits(limiter: RateLimiter) -> list[Allowance]:
+        for _ in range(spent):
+            await limiter.hit("n", 8, 36_000)
+        names = [*["n"] * at_once, "other"]
+        return await asyncio.gather(*(limiter.hit(name, 8, 36_000) for name in names))
+
+    storage = OpenStorage(engine, (), system_clock)
+    *given, other = storage.run(hits(storage.storage.rate_limiter()))
+    storage.close()
+    fit = min(at_once, 8 - spent)
+    assert [each.remaining for each in given] == [7 - spent - at for at in range(fit)] + [0] * (at_once - fit)
+    assert [each.is_exceeded for each in given] == [False] * fit + [True] * (at_once - fit)
+    assert other.remaining == 7
 
 
 def test_limits_go_on_in_memory_while_their_file_is_broken_and_are_shared_again_after_it(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The async face of storage that routes are given."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Sequence
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from pydantic import BaseModel
@@ -32,10 +32,6 @@ class Storage(Protocol):
     is_shared: bool
     """Whether several processes may stand on it at once."""
 
-    @property
-    def writes(self) -> int | None:
-        """How many transactions have written something; None where other processes may write too."""
-
     async def open(self, stores: Sequence[Store], tell: Tell = silent) -> None: ...
     async def close(self) -> None: ...
     async def check(self) -> None: ...
@@ -46,6 +42,9 @@ class Storage(Protocol):
     async def sweep(self) -> int: ...
     def rate_limiter(self) -> RateLimiter:
         """Counts requests for every process on this storage."""
+
+    def state_of(self, stores: Sequence[Store]) -> Hashable:
+        """Something that is equal only as long as nothing was written there, by any process; None: it is not known."""
 
     async def listen(self, notify: Callable[[], None], closing: asyncio.Event) -> None:
         """Call `notify` whenever another process may have written events, until the service stops."""

@@ -147,6 +147,8 @@ class _Table:
         self.rows: dict[str, Row] = {}
         self.unique: dict[str, dict[Any, str]] = {field: {} for field in collection.unique}
         self.orders: dict[str, _Order] = {}
+        self.writes = 0
+        """How often something was put in place or taken out."""
 
     def order(self, field: str) -> _Places:
         if field not in self.orders:
@@ -161,6 +163,7 @@ class _Table:
 
     def set(self, key: str, row: Row | None) -> Row | None:
         """Put a row in place, or take it out; gives what was there."""
+        self.writes += 1
         held = self.rows.pop(key, None) if row is None else self.rows.get(key)
         if row is not None:
             self.rows[key] = row
@@ -335,7 +338,6 @@ class MemoryStorage:
     """Everything in this process, gone when it ends. One loop, synchronous transactions: nothing can come between."""
 
     is_shared = False
-    writes = 0
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -361,6 +363,9 @@ class MemoryStorage:
     async def listen(self, notify: Callable[[], None], closing: asyncio.Event) -> None:
         """Nobody else writes here."""
 
+    def state_of(self, stores: Sequence[Store]) -> int:
+        return sum([self._tables[store.name].writes for store in stores if store.name in self._tables])
+
     def rate_limiter(self) -> RateLimiter:
         return MemoryRateLimiter()
 
@@ -383,7 +388,6 @@ class MemoryStorage:
         except BaseException:
             rows.roll_back()
             raise
-        self.writes += rows.has_written
         return result, tx.emitted
 
     async def sweep(self) -> int:

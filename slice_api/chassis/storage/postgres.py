@@ -33,6 +33,7 @@ from slice_api.chassis.storage.statements import Statement, Statements, Values
 from slice_api.chassis.storage.stores import Collection, Store
 from slice_api.chassis.storage.tables import parsed_url
 from slice_api.chassis.storage.tx import Origin, Tx, version_clock
+from slice_api.chassis.together import Together
 from slice_api.settings import SettingsError
 
 M = TypeVar("M", bound=BaseModel)
@@ -199,7 +200,6 @@ class PostgresStorage:
     """A PostgreSQL database, for processes on as many machines as there are."""
 
     is_shared = True
-    writes = None
 
     def __init__(self, url: str, clock: Clock) -> None:
         self._dsn, self._pool_size = options_in(url)
@@ -209,6 +209,8 @@ class PostgresStorage:
         self._stores: Sequence[Store] = ()
         self._statements: Mapping[str, Statements] = {}
         self._next_version = version_clock()
+        self._looks: Mapping[str, Together[str, Sequence[Any]]] = {}
+        """Look-ups by key, of each collection."""
         self._needs: dict[Any, Need] = {}
         """What each kind of transaction has needed before, so that it begins with that."""
 
@@ -216,6 +218,7 @@ class PostgresStorage:
 
     async def open(self, stores: Sequence[Store], tell: Tell = silent) -> None:
         self._stores, self._statements = stores, make_statements(stores, dialect())
+        self._looks = {name: Together(partial(self._look_up, each)) for name, each in self._statements.items()}
         try:
             connection = await connect(self._dsn, _START_PATIENCE_SECONDS)
             try:
@@ -268,8 +271,16 @@ class PostgresStorage:
         return await self._steadily(attempt)
 
     async def get(self, origin: Origin | None, collection: Collection[M], key: str) -> M | None:
-        rows = await self._fetch(self._statements[collection.name].get, (key,))
+        rows = await self._looks[collection.name].do(key)
         return document_in(collection, rows, key, self._clock, origin)
+
+    async def _look_up(self, own: Statements, keys: Sequence[str]) -> Sequence[Sequence[Any]]:
+        """For each key its row, or none."""
+        if len(keys) == 1:
+            return [await self._fetch(own.get, keys)]
+        rows = await self._fetch(own.get_several, (list(set(keys)),))
+        found = {key: ((body, version, model),) for key, body, version, model in rows}
+        return [found.get(key, ()) for key in keys]
 
     async def transact(
         self, origin: Origin, fn: Callable[Concatenate[Tx, P], R], *args: P.args, **kwargs: P.kwargs
@@ -322,6 +333,9 @@ class PostgresStorage:
 
     # Watching
 
+    def state_of(self, stores: Sequence[Store]) -> None:
+        """To know it one would have to ask the server."""
+
     async def check(self) -> None:
         """Raise StorageAway unless the server answers."""
         await self._fetch(_PING, ())
@@ -347,7 +361,7 @@ class PostgresStorage:
             connection.terminate()
 
     def rate_limiter(self) -> RateLimiter:
-        return SqlRateLimiter(self._fetch, dialect())
+        return SqlRateLimiter(self._fetch, dialect(), is_far=True)
 
     async def sweep(self) -> int:
         if self._pool is not None:

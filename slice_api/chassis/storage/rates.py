@@ -4,9 +4,11 @@ Nothing in it is worth keeping, so the databases keep it in ways that cost littl
 SQLite in a file of its own that is not synchronized with the disk.
 """
 
+import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from time import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Column, Dialect, MetaData, Table, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -16,6 +18,16 @@ from slice_api.chassis.rate_limits import MICROSECONDS, Allowance, RateLimiter, 
 from slice_api.chassis.storage.faults import StorageAway
 from slice_api.chassis.storage.statements import Binds, Statement, Values, compile_statement
 from slice_api.chassis.storage.tables import TEXT
+from slice_api.chassis.together import Together
+
+
+class _Hit(NamedTuple):
+    """A request that counts."""
+
+    name: str
+    quota: int
+    window_seconds: int
+
 
 Fetch = Callable[[Statement, Values], Awaitable[Sequence[Any]]]
 """Runs a statement by itself and gives its rows."""
@@ -38,13 +50,21 @@ def rates_table_sql(dialect: Dialect) -> str:
 class SqlRateLimiter:
     """Counts for every process on one database; `rate_limits.spend` in SQL.
 
-    `fallback` counts while that cannot be written to, so that a full disk does not keep people from reading.
+    `fallback` counts while that cannot be written to, so that a full disk does not keep people from reading. Where
+    the database is far, requests that come at the same time are counted together.
     """
 
     def __init__(
-        self, fetch: Fetch, dialect: Dialect, seconds: Seconds = time, fallback: RateLimiter | None = None
+        self,
+        fetch: Fetch,
+        dialect: Dialect,
+        seconds: Seconds = time,
+        fallback: RateLimiter | None = None,
+        *,
+        is_far: bool = False,
     ) -> None:
         self._fetch, self._seconds, self._fallback = fetch, seconds, fallback
+        self._together = Together(self._hit_together) if is_far else None
         self._spend = _spend(dialect)
         table, binds = _table(), Binds()
         self._held = compile_statement(
@@ -54,22 +74,43 @@ class SqlRateLimiter:
         self._sweep = compile_statement(gone, dialect, is_write=True)
 
     async def hit(self, name: str, quota: int, window_seconds: int) -> Allowance:
+        hit = _Hit(name, quota, window_seconds)
         try:
-            return await self._hit(name, quota, window_seconds)
+            return await (self._together.do(hit) if self._together else self._hit(hit))
         except StorageAway:
             if self._fallback is None:
                 raise
             return await self._fallback.hit(name, quota, window_seconds)
 
-    async def _hit(self, name: str, quota: int, window_seconds: int) -> Allowance:
-        now, interval = self._now(), interval_of(quota, window_seconds)
-        furthest = now + quota * interval
-        rows = await self._fetch(self._spend, (name, now, interval, furthest))
+    async def _hit(self, hit: _Hit) -> Allowance:
+        now, interval = self._now(), interval_of(hit.quota, hit.window_seconds)
+        furthest = now + hit.quota * interval
+        rows = await self._fetch(self._spend, (hit.name, now, interval, furthest))
         is_exceeded = not rows
-        rows = rows or await self._fetch(self._held, (name,))
+        rows = rows or await self._fetch(self._held, (hit.name,))
         # What was spent under a larger quota, or before the clock was set back, counts as all of this one.
         arrival = min(rows[0][0], furthest) if rows else now
-        return allowance_of(arrival, now, quota, interval, is_exceeded=is_exceeded)
+        return allowance_of(arrival, now, hit.quota, interval, is_exceeded=is_exceeded)
+
+    async def _hit_together(self, hits: Sequence[_Hit]) -> Sequence[Allowance]:
+        """Count each name by one statement."""
+        counts = Counter(hits)
+        spent = await asyncio.gather(*(self._hit_often(hit, count) for hit, count in counts.items()))
+        given = {hit: iter(each) for hit, each in zip(counts, spent, strict=True)}
+        return [next(given[hit]) for hit in hits]
+
+    async def _hit_often(self, hit: _Hit, count: int) -> Sequence[Allowance]:
+        """So many requests of one name; when they do not all fit, one after the other until one is too many."""
+        now, interval = self._now(), interval_of(hit.quota, hit.window_seconds)
+        values = (hit.name, now, count * interval, now + hit.quota * interval)
+        rows = await self._fetch(self._spend, values) if 1 < count <= hit.quota else ()
+        if rows:
+            arrivals = (rows[0][0] - behind * interval for behind in reversed(range(count)))
+            return [allowance_of(each, now, hit.quota, interval, is_exceeded=False) for each in arrivals]
+        given = [await self._hit(hit)]
+        while len(given) < count:
+            given.append(given[-1] if given[-1].is_exceeded else await self._hit(hit))
+        return given
 
     async def sweep(self) -> None:
         """Forget full buckets."""

@@ -6,7 +6,7 @@ would hold up the loop: it is turned away at once and tries again a moment later
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from random import uniform
@@ -43,6 +43,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.025
 _LOOK_SECONDS: Final = 0.1
 _STATEMENTS: Final = 512
 _WAL_BYTES: Final = 64 * 2**20
+_OTHERS: Final = "PRAGMA data_version"
+"""A number that changes whenever another connection, mostly of another process, has committed."""
 
 _BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _AWAY_CODES = frozenset({
@@ -120,7 +122,6 @@ class SqliteStorage:
     """One SQLite file, for as many processes of one machine as there are."""
 
     is_shared = True
-    writes = None
 
     def __init__(self, url: str, clock: Clock) -> None:
         self.path, self._durability = path_in(url)
@@ -134,6 +135,8 @@ class SqliteStorage:
         self._stores: Sequence[Store] = ()
         self._statements: Mapping[str, Statements] = {}
         self._next_version = version_clock()
+        self._commits = 0
+        """How often something was written, and how often a file was opened, which may be another."""
         self._fault: str | None = None
         """Why the last write failed, until one succeeds."""
 
@@ -169,6 +172,7 @@ class SqliteStorage:
             connection.close()
             raise
         self._connection, self._inode = connection, self.path.stat().st_ino
+        self._commits += 1
         self._wal_inode = self._wal.stat().st_ino if self._wal.exists() else 0
         return connection
 
@@ -231,6 +235,7 @@ class SqliteStorage:
                 raise
             if turn.has_written:
                 self._fault = None
+                self._commits += 1
             return result, tx.emitted
 
         return await self._patiently(attempt, _PATIENCE_SECONDS)
@@ -285,6 +290,14 @@ class SqliteStorage:
 
     # Watching
 
+    def state_of(self, stores: Sequence[Store]) -> Hashable:
+        """Nobody can tell what a commit has written, so every one counts."""
+        try:
+            [(others,)] = self._execute(_OTHERS, ())
+        except sqlite3.Error:
+            return None
+        return self._commits, others
+
     async def check(self) -> None:
         """Raise StorageAway unless the file can be read, and written if the last write failed."""
         self._check_file()
@@ -299,11 +312,11 @@ class SqliteStorage:
         self._fault = None
 
     async def listen(self, notify: Callable[[], None], closing: asyncio.Event) -> None:
-        """SQLite keeps a number that changes with every commit of another process; reading it takes microseconds."""
+        """Look again and again whether others have committed, which takes microseconds."""
         seen = None
         while not closing.is_set():
             with suppress(sqlite3.Error):
-                now = self._execute("PRAGMA data_version", ())
+                now = self._execute(_OTHERS, ())
                 if now != seen:
                     notify()
                 seen = now

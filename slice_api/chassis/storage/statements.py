@@ -20,6 +20,7 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
+    any_,
     bindparam,
     delete,
     false,
@@ -239,6 +240,11 @@ class Statements:
         """By key: body, version, model."""
         query = select(self.table.c.body, self.table.c.version, self.table.c.model)
         return self._compiled(query.where(self.table.c.key == Binds().next(TEXT)))
+
+    @cached_property
+    def get_several(self) -> Statement:
+        """PostgreSQL: by a list of keys; key, body, version, model."""
+        return self._compiled(self._documents().where(self.table.c.key == any_(Binds().next(ARRAY(TEXT)))))
 
     def _documents(self) -> Select[Any]:
         return select(self.table.c.key, self.table.c.body, self.table.c.version, self.table.c.model)

@@ -1,7 +1,9 @@
 """Keys: shown once, kept as a hash, given no more than their maker has, and revoked at once."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,6 +14,7 @@ from slice_api.chassis import EVENTS, Tx
 from slice_api.chassis.credentials import hash_key, is_mistyped
 from slice_api.slices.keys.store import KEYS
 from tests.conftest import AssertEvents, ClientWith, Settle, Transact, on_every_engine
+from tests.engines import STORAGE_URLS, url_of_empty
 from tests.support import ADMIN_KEY, FrozenClock, chassis_of, client_of, make_app, running
 from tests.told import told
 
@@ -262,6 +265,19 @@ async def test_a_revoked_key_stops_at_once(client: httpx.AsyncClient, app: FastA
         assert (await other.get("/api/keys")).status_code == 200
         assert (await client.delete(f"/api/keys/{made['id']}")).status_code == 204
         assert (await other.get("/api/keys")).status_code == 401
+
+
+@pytest.mark.parametrize("engine", [each for each in STORAGE_URLS if each != "memory"])
+async def test_what_another_process_does_to_a_key_holds_at_once(tmp_path: Path, engine: str) -> None:
+    apps = [make_app(storage_url=url) for url in [url_of_empty(engine, tmp_path)] * 2]
+    async with running(apps[0]), running(apps[1]), client_of(apps[0]) as client:
+        made = await _make(client)
+        for _ in range(2):
+            assert await asyncio.gather(*(_status(apps[1], made["key"]) for _ in range(3))) == [200] * 3
+        await client.patch(f"/api/keys/{made['id']}", json={"scopes": ["keys:write"]})
+        assert await _status(apps[1], made["key"]) == 403
+        await client.delete(f"/api/keys/{made['id']}")
+        assert await asyncio.gather(*(_status(apps[1], made["key"]) for _ in range(3))) == [401] * 3
 
 
 def _revoked(client: httpx.AsyncClient, made: Fields, clock: FrozenClock) -> list[Callable[[], Any]]:
