@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from time import monotonic
 
 from tests.load.cases import cases, chosen, results_of
 from tests.load.drawing import drawn
@@ -25,8 +26,10 @@ def _run(modules: Mapping[str, str]) -> dict[str, Sequence[Result]]:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as processes:
         for case, module in modules.items():
+            begun = monotonic()
             results[case] = processes.submit(results_of, module).result()
-            print("\n".join([f"\n{HEAD}  {case}", *map(told, results[case])]), flush=True)
+            head = f"\n{HEAD}  {case} ({monotonic() - begun:.0f} s)"
+            print("\n".join([head, *map(told, results[case])]), flush=True)
     return results
 
 

@@ -37,6 +37,7 @@ from slice_api.slices.links.schemas import (
 from slice_api.slices.links.site import Site, as_shown, check_fit, short_url, slug_faults
 from slice_api.slices.links.slugs import check_slug, normal_slug
 
+_DECIDED = tuple(LinkFields.model_fields)
 # What two links must have in common to do the same.
 _BEHAVIOUR = (
     "url", "starts_at", "expires_at", "max_visits", "redirect_status", "is_query_forwarded", "expired_url",
@@ -66,12 +67,12 @@ def create_link(
     link = _made(new, new.slug or free_slug(tx, site), password_hash, caller.key_id, tx.now)
     shown = as_shown(link, site.base_url)
     _insert(tx, link)
-    tx.emit(LinkCreated(link=shown), subject=link.slug)
+    tx.emit(unchecked(LinkCreated, {"link": shown}), subject=link.slug)
     return shown, True
 
 
 def _made(new: NewLink, slug: str, password_hash: str | None, maker: str, now: datetime) -> StoredLink:
-    decided = {name: getattr(new, name) for name in LinkFields.model_fields}
+    decided = {name: getattr(new, name) for name in _DECIDED}
     counts = {"visit_count": 0, "bot_visit_count": 0, "last_visited_at": None}
     made = {"created_at": now, "updated_at": now, "created_by": maker}
     inner = {"id": new_id("link"), "password_hash": password_hash}

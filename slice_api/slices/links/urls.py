@@ -191,19 +191,25 @@ def leads_back(url: str, base_url: str, reserved: Collection[str]) -> bool:
     `reserved` are the first path segments that belong to something else here.
     """
     parts = split_url(url)
-    if parts.scheme.lower() not in WEB_SCHEMES or _site(parts) != _site(split_url(base_url)):
+    if parts.scheme.lower() not in WEB_SCHEMES or _site(parts.authority or "") != _own_site(base_url):
         return False
     segments = _segments(parts.path)
     return len(segments) == 1 and segments[0] not in reserved and not segments[0].endswith("+")
 
 
-def _site(parts: UrlParts) -> tuple[str, str]:
+@lru_cache(maxsize=_REMEMBERED)
+def _site(authority: str) -> tuple[str, str]:
     """Host and port; the two default ports count as one, since http is commonly sent on to https."""
     try:
-        host, port = _host_and_port(parts.authority or "")
+        host, port = _host_and_port(authority)
         return ascii_host(host).removesuffix("."), "" if port in _DEFAULT_PORTS else port
     except ValueError:
-        return (parts.authority or "").lower(), ""
+        return authority.lower(), ""
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _own_site(base_url: str) -> tuple[str, str]:
+    return _site(split_url(base_url).authority or "")
 
 
 def _segments(path: str) -> list[str]:
