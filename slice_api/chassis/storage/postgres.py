@@ -361,7 +361,7 @@ class PostgresStorage:
             connection.terminate()
 
     def rate_limiter(self) -> RateLimiter:
-        return SqlRateLimiter(self._fetch, dialect(), is_far=True)
+        return SqlRateLimiter(self._fetch, dialect())
 
     async def sweep(self) -> int:
         if self._pool is not None:

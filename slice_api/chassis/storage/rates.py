@@ -50,21 +50,15 @@ def rates_table_sql(dialect: Dialect) -> str:
 class SqlRateLimiter:
     """Counts for every process on one database; `rate_limits.spend` in SQL.
 
-    `fallback` counts while that cannot be written to, so that a full disk does not keep people from reading. Where
-    the database is far, requests that come at the same time are counted together.
+    `fallback` counts while that cannot be written to, so that a full disk does not keep people from reading. Requests
+    that come at the same time are counted together.
     """
 
     def __init__(
-        self,
-        fetch: Fetch,
-        dialect: Dialect,
-        seconds: Seconds = time,
-        fallback: RateLimiter | None = None,
-        *,
-        is_far: bool = False,
+        self, fetch: Fetch, dialect: Dialect, seconds: Seconds = time, fallback: RateLimiter | None = None
     ) -> None:
         self._fetch, self._seconds, self._fallback = fetch, seconds, fallback
-        self._together = Together(self._hit_together) if is_far else None
+        self._together = Together(self._hit_together)
         self._spend = _spend(dialect)
         table, binds = _table(), Binds()
         self._held = compile_statement(
@@ -76,7 +70,7 @@ class SqlRateLimiter:
     async def hit(self, name: str, quota: int, window_seconds: int) -> Allowance:
         hit = _Hit(name, quota, window_seconds)
         try:
-            return await (self._together.do(hit) if self._together else self._hit(hit))
+            return await self._together.do(hit)
         except StorageAway:
             if self._fallback is None:
                 raise
