@@ -73,6 +73,16 @@ def all_fields(model: type[BaseModel]) -> set[str]:
     return set(model.model_fields)
 
 
+def share_field_names(document: BaseModel) -> None:
+    """Let documents share one set of the fields that were set, which weighs as much as all the rest of a small one.
+
+    It names all fields, as when a document comes back from a database.
+    """
+    names = all_fields(type(document))
+    if document.__pydantic_fields_set__ is not names:
+        object.__setattr__(document, "__pydantic_fields_set__", names)
+
+
 def _made(model: type[S], fields: dict[str, Any], known: set[str]) -> S:
     """What model_copy and model_construct do, in a fraction of the time: what never changes need not be copied."""
     made = object.__new__(model)

@@ -12,7 +12,7 @@ from uuid import UUID
 from pydantic import BaseModel
 from sortedcontainers import SortedList
 
-from slice_api.chassis.changes import all_fields
+from slice_api.chassis.changes import share_field_names
 from slice_api.chassis.clock import Clock
 from slice_api.chassis.events import EventRecord
 from slice_api.chassis.rate_limits import MemoryRateLimiter, RateLimiter
@@ -35,16 +35,6 @@ _MOST_WAITING = 10_000
 
 Ranked = tuple[bool, Any, str]
 """A place in an order: whether there is a value (missing ones first), the value, the key."""
-
-
-def _share_field_names(document: BaseModel) -> None:
-    """Let documents share one set of the fields that were set, which weighs as much as all the rest of a small one.
-
-    It names all fields, as when a document comes back from a database.
-    """
-    names = all_fields(type(document))
-    if document.__pydantic_fields_set__ is not names:
-        object.__setattr__(document, "__pydantic_fields_set__", names)
 
 
 class _Places(Protocol):
@@ -221,7 +211,7 @@ class _MemoryRows:
     def _set(self, table: _Table, key: str, row: Row | None) -> None:
         if row is not None:
             table.check_unique(key, row.document)
-            _share_field_names(row.document)
+            share_field_names(row.document)
         held = table.set(key, row)
         self._undo.append(lambda: table.set(key, held))
 
@@ -269,7 +259,7 @@ class _MemoryRows:
         tape = self._tapes[log.name]
         part = tape.parts.setdefault(partition, [])
         for entry in entries:
-            _share_field_names(entry)
+            share_field_names(entry)
         length = len(part)
         part.extend(enumerate(entries, tape.newest + 1))
         tape.newest += len(entries)

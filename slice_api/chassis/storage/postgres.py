@@ -272,7 +272,7 @@ class PostgresStorage:
 
     async def get(self, origin: Origin | None, collection: Collection[M], key: str) -> M | None:
         rows = await self._looks[collection.name].do(key)
-        return document_in(collection, rows, key, self._clock, origin)
+        return document_in(collection, self._statements[collection.name], rows, key, self._clock, origin)
 
     async def _look_up(self, own: Statements, keys: Sequence[str]) -> Sequence[Sequence[Any]]:
         """For each key its row, or none."""

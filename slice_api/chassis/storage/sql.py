@@ -10,7 +10,7 @@ from sqlalchemy import Dialect, MetaData
 
 from slice_api.chassis.clock import Clock
 from slice_api.chassis.events import EVENTS
-from slice_api.chassis.storage.codec import decode, encode
+from slice_api.chassis.storage.codec import Codec, decode, encode
 from slice_api.chassis.storage.columns import as_microseconds
 from slice_api.chassis.storage.query import Condition
 from slice_api.chassis.storage.statements import CHANGED, Part, Statement, Statements, Values, shape_of
@@ -36,8 +36,10 @@ class Clash(Exception):  # noqa: N818 - it reads as what it says
 
 def make_statements(stores: Sequence[Store], dialect: Dialect) -> Mapping[str, Statements]:
     """The statements of every store, by its name."""
-    metadata = MetaData()
-    return {store.name: Statements(store, make_table(store, metadata, dialect.name), dialect) for store in stores}
+    metadata, codec = MetaData(), Codec()
+    return {
+        store.name: Statements(store, make_table(store, metadata, dialect.name), dialect, codec) for store in stores
+    }
 
 
 def turn_of(log: Log[Any], partition: str) -> int:
@@ -46,13 +48,13 @@ def turn_of(log: Log[Any], partition: str) -> int:
 
 
 def document_in(
-    collection: Collection[M], rows: Sequence[Any], key: str, clock: Clock, origin: Origin | None
+    collection: Collection[M], own: Statements, rows: Sequence[Any], key: str, clock: Clock, origin: Origin | None
 ) -> M | None:
     """The document that a single look-up has found, unless it has expired."""
     if not rows:
         return None
     body, version, model = rows[0]
-    document: M = decode(collection, key, body, model)
+    document: M = own.codec.decode(collection, key, body, model)
     if collection.expires is not None and not is_live(collection, document, clock()):
         return None
     if origin is not None:
@@ -77,19 +79,21 @@ class SqlRows:
     # Documents
 
     def get(self, collection: Collection[Any], key: str) -> Row | None:
-        rows = self._run(self._statements[collection.name].get, (key,))
-        return self._row(collection, key, *rows[0]) if rows else None
+        own = self._statements[collection.name]
+        rows = self._run(own.get, (key,))
+        return self._found(own, collection, key, *rows[0]) if rows else None
 
     def find(self, collection: Collection[Any], field: str, value: Any) -> Row | None:
         if value is None:
             return None
         own = self._statements[collection.name]
         rows = self._run(own.find(field), (own.encode(field, value),))
-        return self._row(collection, *rows[0]) if rows else None
+        return self._found(own, collection, *rows[0]) if rows else None
 
     def insert(self, collection: Collection[Any], key: str, row: Row) -> None:
         own = self._statements[collection.name]
-        values = (key, encode(row.document), row.version, collection.version, *own.row_of(row.document))
+        body, made = own.codec.encode(collection, row.document), own.row_of(row.document)
+        values = (key, body, row.version, collection.version, *made)
         if not self._run(own.insert, values):
             raise self._taken(collection, key, row.document)
 
@@ -102,7 +106,7 @@ class SqlRows:
         # A silent update is one of many, and often changes little: what it leaves as it is need not be indexed again.
         is_slight = row.version == held.version and held.is_current
         changed = own.changed(row.document, held.document) if is_slight else own.all_of(row.document)
-        values = (encode(row.document), row.version, collection.version, *changed.values(), key)
+        values = (own.codec.encode(collection, row.document), row.version, collection.version, *changed.values(), key)
         self._run(own.replace(tuple(changed)), values)
 
     def remove(self, collection: Collection[Any], key: str) -> None:
@@ -141,6 +145,12 @@ class SqlRows:
 
     def size(self, store: Store, most: int) -> int:
         return int(self._run(self._statements[store.name].size, (most,))[0][0])
+
+    def _found(
+        self, own: Statements, collection: Collection[Any], key: str, body: str, version: int, model: int
+    ) -> Row:
+        """One that was asked for by itself, and may well be asked for again."""
+        return Row(own.codec.decode(collection, key, body, model), version, model == collection.version)
 
     def _row(self, collection: Collection[Any], key: str, body: str, version: int, model: int) -> Row:
         return Row(decode(collection, key, body, model), version, model == collection.version)

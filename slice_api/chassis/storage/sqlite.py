@@ -205,14 +205,14 @@ class SqliteStorage:
     # Work
 
     async def get(self, origin: Origin | None, collection: Collection[M], key: str) -> M | None:
-        statement = self._statements[collection.name].get
+        own = self._statements[collection.name]
         try:
-            rows: Sequence[Any] = self._live().execute(statement.text, (key,)).fetchall()
+            rows: Sequence[Any] = self._live().execute(own.get.text, (key,)).fetchall()
         except sqlite3.Error as error:
             if _code(error) not in _BUSY_CODES:
                 raise self._away(error) from error
-            rows = await self._patiently(lambda: self._execute(statement.text, (key,)), _PATIENCE_SECONDS)
-        return document_in(collection, rows, key, self._clock, origin)
+            rows = await self._patiently(lambda: self._execute(own.get.text, (key,)), _PATIENCE_SECONDS)
+        return document_in(collection, own, rows, key, self._clock, origin)
 
     async def transact(
         self, origin: Origin, fn: Callable[Concatenate[Tx, P], R], *args: P.args, **kwargs: P.kwargs

@@ -37,6 +37,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.expression import ClauseElement
 
+from slice_api.chassis.storage.codec import Codec
 from slice_api.chassis.storage.columns import ENCODERS, Kind, column_values, columns_of
 from slice_api.chassis.storage.query import Condition
 from slice_api.chassis.storage.stores import Collection, Store, search_text
@@ -122,10 +123,10 @@ _COMPARE: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
 
 
 class Statements:
-    """The statements of one store in one database's dialect."""
+    """The statements of one store in one database's dialect, and what reads and writes its documents."""
 
-    def __init__(self, store: Store, table: Table, dialect: Dialect) -> None:
-        self.store, self.table, self._dialect = store, table, dialect
+    def __init__(self, store: Store, table: Table, dialect: Dialect, codec: Codec) -> None:
+        self.store, self.table, self._dialect, self.codec = store, table, dialect, codec
         self.is_postgres = dialect.name == "postgresql"
         self._kinds: dict[str, Kind] = {each.field: each.kind for each in columns_of(store)}
         self._columns = {each.field: column_name(each.field) for each in columns_of(store)}
