@@ -1,5 +1,6 @@
 """The storage port: what a transaction promises beyond what the machine in test_storage_machine.py walks through."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
@@ -127,6 +128,19 @@ def test_a_document_is_there_until_the_very_moment_it_expires(store: OpenStorage
     assert store.transact(Tx.get, THINGS, "a") is not None
     clock.advance(microseconds=1)
     assert store.transact(Tx.get, THINGS, "a") is None
+
+
+def test_looking_up_many_at_once_gives_each_its_own(store: OpenStorage) -> None:
+    insert(store, *(Thing(id=key, name=f"thing {key}") for key in "abc"))
+    keys = ["b", "nothing", "a", "b", "", "c", "it's"]
+
+    async def look_up() -> list[Thing | None]:
+        found: list[Thing | None] = await asyncio.gather(*(store.db.get(THINGS, key) for key in keys))
+        return found
+
+    for _ in range(2):
+        found = store.run(look_up())
+        assert [each and each.name for each in found] == ["thing b", None, "thing a", "thing b", None, "thing c", None]
 
 
 def test_sweeping_lets_go_of_the_expired_and_of_nothing_else(store: OpenStorage, clock: FrozenClock) -> None:
