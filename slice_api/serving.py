@@ -25,6 +25,7 @@ from fastapi import FastAPI
 
 from slice_api.chassis.assembly import Chassis, prepare
 from slice_api.chassis.credentials import NewKey
+from slice_api.chassis.signals import wait_for
 from slice_api.connections import Connections, protocol_for
 
 _EVERY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104 - shown, not bound
@@ -115,6 +116,7 @@ class Server(uvicorn.Server):
         self._chassis: Chassis = app.state.chassis
         self._when_started = when_started
         self._connections = Connections(self._chassis)
+        self._is_to_stop = asyncio.Event()
         super().__init__(_config(app, protocol_for(self._connections)))
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -125,6 +127,11 @@ class Server(uvicorn.Server):
             spare_garbage_collector()
             self._when_started()
 
+    async def main_loop(self) -> None:
+        """Bring the header Date up to date as each second begins, until told to stop; uvicorn looks every 0.1 s."""
+        while not await self.on_tick(0):
+            await wait_for(self._is_to_stop, 1 - time.time() % 1)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         try:
             await super().shutdown(sockets=sockets)
@@ -134,6 +141,7 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._chassis.begin_shutdown()
         super().handle_exit(sig, frame)
+        self._is_to_stop.set()
 
 
 def spare_garbage_collector() -> None:

@@ -35,7 +35,7 @@ from slice_api.chassis.sessions import SESSIONS
 from slice_api.chassis.signals import Signal, wait_for
 from slice_api.chassis.storage.database import Database, Storage
 from slice_api.chassis.storage.faults import StorageAway
-from slice_api.chassis.storage.stores import Store
+from slice_api.chassis.storage.stores import Collection, Store
 from slice_api.chassis.storage.tx import Tx
 from slice_api.chassis.streams import Feed
 from slice_api.chassis.web_files import WebFile, WebFiles
@@ -106,7 +106,8 @@ class Chassis:
         self.outbox = Outbox(consumers, self.db, self.committed, log, self.metrics)
         trimming = Job("chassis.trim_events", _SWEEP_SECONDS, trim_events(settings.events_keep))
         self.health = HealthChecks(self._checks(), log, self.metrics)
-        self.jobs = JobRunner([trimming, *(job for each in slices for job in each.jobs)], self.db, log, self.metrics)
+        jobs = [trimming, *(job for each in slices for job in each.jobs)]
+        self.jobs = JobRunner(jobs, self.db, clock, log, self.metrics)
 
     @cached_property
     def reserved_segments(self) -> frozenset[str]:
@@ -162,10 +163,12 @@ def _with_redis(url: str, log: Logger, own: RateLimiter) -> "tuple[RedisEngine, 
     return engine, RedisRateLimiter(engine, own), [RedisCache(engine)]
 
 
-def _key_provider(slices: Iterable[Slice]) -> tuple[KeyProvider, Sequence[Store]]:
-    """Who knows whose a key is, and the stores where that is written."""
+def _key_provider(slices: Iterable[Slice]) -> tuple[KeyProvider, Sequence[Collection[Any]]]:
+    """Who knows whose a key is, and the collections where that is written."""
     found = [each for each in slices if each.auth is not None]
-    return (cast(KeyProvider, found[0].auth), found[0].stores) if found else (LoneAdminKey(), (ADMIN_KEYS,))
+    if not found:
+        return LoneAdminKey(), (ADMIN_KEYS,)
+    return cast(KeyProvider, found[0].auth), [each for each in found[0].stores if isinstance(each, Collection)]
 
 
 def _rate(chassis: Chassis, each: Slice, *, is_root: bool) -> tuple[int, int] | None:

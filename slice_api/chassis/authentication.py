@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Hashable, Sequence
 from hmac import compare_digest
-from typing import Protocol
+from typing import Any, Protocol
 
 from starlette.requests import cookie_parser
 from starlette.types import Scope
@@ -16,7 +16,7 @@ from slice_api.chassis.problems import forbidden, unauthenticated
 from slice_api.chassis.schemas import Schema
 from slice_api.chassis.sessions import COOKIE, find_session
 from slice_api.chassis.storage.database import Database, Storage
-from slice_api.chassis.storage.stores import Collection, Store
+from slice_api.chassis.storage.stores import Collection
 from slice_api.chassis.storage.tx import Tx
 from slice_api.chassis.together import Together
 
@@ -32,8 +32,8 @@ class KeyProvider(Protocol):
     def identify(self, tx: Tx, key_hash: str) -> Principal | None:
         """The owner of a key that is valid now.
 
-        It reads the stores of its own slice alone: while nothing is written there the answer is remembered, but not
-        past its `until`.
+        It reads the collections of its own slice alone: while nothing is written there the answer is remembered, but
+        not past its `until`.
         """
 
     def recall(self, tx: Tx, key_id: str) -> Principal | None:
@@ -156,26 +156,26 @@ _Asked = tuple[KeyProvider, str]
 
 
 class Callers:
-    """Who the keys of one app belong to, remembered while nothing is written to `stores` that could change it.
+    """Who the keys of one app belong to, remembered while nothing is written to `collections` that could change it.
 
     Where that is not known storage is asked, by what comes at the same time together. So a key that any process revokes
     is refused by all from then on.
     """
 
-    def __init__(self, db: Database, storage: Storage, stores: Sequence[Store], clock: Clock) -> None:
-        self._db, self._storage, self._stores, self._clock = db, storage, stores, clock
+    def __init__(self, db: Database, storage: Storage, collections: Sequence[Collection[Any]], clock: Clock) -> None:
+        self._db, self._storage, self._collections, self._clock = db, storage, collections, clock
         self._known: dict[str, Principal] = {}
-        self._state: Hashable = None
-        """That of the stores when they were asked for."""
+        self._stamp: Hashable = None
+        """That of the collections when they were asked for."""
         self._together = Together(self._identify_all)
 
     async def find(self, provider: KeyProvider, key_hash: str) -> Principal | None:
         """The owner of the key of this hash, that is valid now."""
-        state = self._storage.state_of(self._stores)
-        if state is None:
+        stamp = self._storage.stamp(*self._collections)
+        if stamp is None:
             return await self._together.do((provider, key_hash))
-        if state != self._state:
-            self._known, self._state = {}, state
+        if stamp != self._stamp:
+            self._known, self._stamp = {}, stamp
         known = self._known.get(key_hash)
         if known is not None and (known.until is None or known.until > self._clock()):
             return known

@@ -1,7 +1,7 @@
 """Batches: what may be written a moment later is gathered and written together.
 
-A batch is an inert value in a slice; the queue lies with the app. It is flushed every quarter of a second and when the
-service stops; a process that is killed loses at most that much.
+A batch is an inert value in a slice; the queue lies with the app. It is flushed a quarter of a second after something
+was put in line, and when the service stops; a process that is killed loses at most that much.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from slice_api.chassis.logs import Logger
 from slice_api.chassis.metrics import Metrics
-from slice_api.chassis.signals import wait_for
+from slice_api.chassis.signals import first_of, wait_for
 from slice_api.chassis.storage.database import Database
 from slice_api.chassis.storage.faults import StorageAway
 from slice_api.chassis.storage.tx import Tx
@@ -38,10 +38,12 @@ class Batches:
         self._db, self._log, self._metrics = db, log, metrics
         self._waiting: dict[Batch[Any], list[Any]] = {}
         self._writing = asyncio.Lock()
+        self._is_any_waiting = asyncio.Event()
 
     def add(self, batch: Batch[T], item: T) -> None:
         """Put an item in line; returns at once."""
         self._waiting.setdefault(batch, []).append(item)
+        self._is_any_waiting.set()
 
     async def flush(self) -> None:
         """Write what is in line, and wait for what is being written already.
@@ -53,6 +55,8 @@ class Batches:
                 items, self._waiting[batch] = self._waiting[batch], []
                 if items:
                     await self._write(batch, items)
+            if not self.waiting:
+                self._is_any_waiting.clear()
 
     async def _write(self, batch: Batch[T], items: list[T]) -> None:
         error = await self._try(batch, items)
@@ -99,7 +103,8 @@ class Batches:
         return []
 
     async def run(self, closing: asyncio.Event) -> None:
-        """Flush again and again until the service stops."""
+        """Flush whenever something has been in line for a moment, until the service stops."""
         while not closing.is_set():
+            await first_of(self._is_any_waiting, closing)
             await wait_for(closing, INTERVAL)
             await self.flush()

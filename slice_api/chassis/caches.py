@@ -29,6 +29,7 @@ M = TypeVar("M", bound=BaseModel)
 
 _BATCH: Final = 100
 _LOOK_AGAIN_SECONDS: Final = 1.0
+"""In case a word of another process's events was lost."""
 _MOST_CHANGES: Final = 10_000
 _MOST_ENTRIES: Final = 10_000
 _LIFE: Final = "events"
@@ -218,7 +219,7 @@ class Caches:
         while not closing.is_set():
             news = self._news.watch()
             if not await self._catch_up():
-                await wait_for(news, _LOOK_AGAIN_SECONDS)
+                await wait_for(news, self._db.look_again_after(_LOOK_AGAIN_SECONDS))
 
     async def _start(self) -> bool:
         """Go on from the end of the log, if it has one; all that was kept before is stale."""

@@ -224,7 +224,7 @@ def _own_consumers(name: str, modules: Mapping[str, ModuleType], settings: Slice
 def _own_jobs(name: str, modules: Mapping[str, ModuleType], settings: SliceSettings) -> tuple[Job, ...]:
     runs = _all([modules["jobs"]] if "jobs" in modules else [], lambda value: hasattr(value, "every_seconds"))
     return tuple(
-        Job(f"{name}.{run.__name__}", run.every_seconds, with_settings(run, settings), run.is_needed) for run in runs
+        Job(f"{name}.{run.__name__}", run.every_seconds, with_settings(run, settings), run.next_due) for run in runs
     )
 
 

@@ -26,6 +26,7 @@ _BATCH: Final = 100
 _MOST_EVENTS: Final = 1_000
 """With more to follow than this, reading everything anew is no slower."""
 _LOOK_AGAIN_SECONDS: Final = 1.0
+"""In case a word of another process's events was lost; and what could not be read is tried again then."""
 _MANY_OBJECTS: Final = 200_000
 
 
@@ -167,19 +168,23 @@ class Mirrors:
             if any(mirror.covers(topic) for topic in topics):
                 held.turn += 1
 
-    async def load(self) -> None:
-        """Have every mirror show something; one that cannot is asked again when somebody looks."""
-        for mirror, held in self._held.items():
-            try:
-                await self._catch_up(mirror, held, is_forced=True)
-            except StorageAway:
-                raise
-            except Exception as error:
-                self._log.error("a mirror could not be loaded", mirror=mirror.name, exc_info=error)
+    async def load(self) -> bool:
+        """Have every mirror show something, and give whether all can: one that cannot is asked again on a look."""
+        return all([await self._is_loaded(mirror, held) for mirror, held in self._held.items()])
+
+    async def _is_loaded(self, mirror: Mirror[Any, Any], held: _Held) -> bool:
+        try:
+            await self._catch_up(mirror, held, is_forced=True)
+        except StorageAway:
+            raise
+        except Exception as error:
+            self._log.error("a mirror could not be loaded", mirror=mirror.name, exc_info=error)
+            return False
+        return True
 
     async def run(self, closing: asyncio.Event) -> None:
         """Follow the events of every process until the service stops."""
         while not closing.is_set() and self._held:
             news = self._news.watch()
-            await self.load()
-            await wait_for(news, _LOOK_AGAIN_SECONDS)
+            are_loaded = await self.load()
+            await wait_for(news, self._db.look_again_after(_LOOK_AGAIN_SECONDS) if are_loaded else _LOOK_AGAIN_SECONDS)

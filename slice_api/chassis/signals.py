@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 
 class Signal:
@@ -18,6 +19,47 @@ class Signal:
     def watch(self) -> asyncio.Event:
         """What to wait on, taken *before* looking, so that nothing falls between the look and the wait."""
         return self._event
+
+
+async def first_of(*events: asyncio.Event) -> None:
+    """Wait until one of some events is set."""
+    if any(event.is_set() for event in events):
+        return
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+
+
+async def repeat(run: Callable[[], None], seconds: float, closing: asyncio.Event) -> None:
+    """Call a function now and then every so many seconds, until the event is set; raises what the function raises.
+
+    For what is done many times a second while nothing else happens: a timer wakes no task, which takes as long as all
+    that such a function does.
+    """
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+    failed: list[Exception] = []
+    timer: asyncio.TimerHandle
+
+    def tick() -> None:
+        nonlocal timer
+        try:
+            run()
+        except Exception as error:
+            failed.append(error)
+            done.set()
+        else:
+            timer = loop.call_later(seconds, tick)
+
+    timer = loop.call_later(0, tick)
+    try:
+        await first_of(closing, done)
+    finally:
+        timer.cancel()
+    if failed:
+        raise failed[0]
 
 
 async def wait_for(event: asyncio.Event, seconds: float) -> None:

@@ -96,7 +96,7 @@ class Feed:
                     if wanted(record):
                         yield ServerSentEvent(id=str(position), event=record.type, raw_data=record.model_dump_json())
                 if not entries:
-                    await wait_for(news, _LOOK_AGAIN_SECONDS)
+                    await wait_for(news, self._db.look_again_after(_LOOK_AGAIN_SECONDS))
         finally:
             self._metrics.streams.labels(slice_name).dec()
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable, Iterable, Sequence
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 from pydantic import BaseModel
 
@@ -31,6 +31,14 @@ class Storage(Protocol):
 
     is_shared: bool
     """Whether several processes may stand on it at once."""
+    tells_all: bool
+    """Whether `listen` tells of every event of other processes, and none can be missed."""
+
+    def stamp(self, *collections: Collection[Any]) -> Hashable:
+        """Equal to what it was before for as long as no process has written anything to these collections, or to any.
+
+        None where nobody can tell. It may change for less.
+        """
 
     async def open(self, stores: Sequence[Store], tell: Tell = silent) -> None: ...
     async def close(self) -> None: ...
@@ -42,9 +50,6 @@ class Storage(Protocol):
     async def sweep(self) -> int: ...
     def rate_limiter(self) -> RateLimiter:
         """Counts requests for every process on this storage."""
-
-    def state_of(self, stores: Sequence[Store]) -> Hashable:
-        """Something that is equal only as long as nothing was written there, by any process; None: it is not known."""
 
     async def listen(self, notify: Callable[[], None], closing: asyncio.Event) -> None:
         """Call `notify` whenever another process may have written events, until the service stops."""
@@ -59,6 +64,9 @@ async def sweep_all(storage: Storage, stores: Sequence[Store]) -> int:
             gone, _ = await storage.transact(Origin(), Tx.sweep, store)
             swept += gone
     return swept
+
+
+_SELDOM_SECONDS: Final = 60.0
 
 
 class Database:
@@ -80,6 +88,14 @@ class Database:
         """
         asker = self._origin or Origin()
         return self.on_behalf_of(Origin(by=asker.by, request_id=asker.request_id))
+
+    def stamp(self) -> Hashable:
+        """Equal to what it was before for as long as no process has written anything; None where nobody can tell."""
+        return self._storage.stamp()
+
+    def look_again_after(self, seconds: float) -> float:
+        """How long whoever follows the events may wait for news: so many seconds where news may be lost, else long."""
+        return _SELDOM_SECONDS if self._storage.tells_all else seconds
 
     async def transact(self, fn: Callable[Concatenate[Tx, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run `fn(tx, …)` as one transaction and give back what it gives; what it raises takes everything back.

@@ -328,12 +328,15 @@ class MemoryStorage:
     """Everything in this process, gone when it ends. One loop, synchronous transactions: nothing can come between."""
 
     is_shared = False
+    tells_all = True
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._tables: dict[str, _Table] = {}
         self._tapes: dict[str, _Tape] = {}
         self._next_version = version_clock()
+        self._writes = 0
+        """How many transactions have written something."""
 
     async def open(self, stores: Sequence[Store], tell: Tell = silent) -> None:
         for store in stores:
@@ -350,11 +353,11 @@ class MemoryStorage:
     async def check(self) -> None:
         """Memory is always there."""
 
+    def stamp(self, *collections: Collection[Any]) -> int:
+        return sum([self._tables[each.name].writes for each in collections]) if collections else self._writes
+
     async def listen(self, notify: Callable[[], None], closing: asyncio.Event) -> None:
         """Nobody else writes here."""
-
-    def state_of(self, stores: Sequence[Store]) -> int:
-        return sum([self._tables[store.name].writes for store in stores if store.name in self._tables])
 
     def rate_limiter(self) -> RateLimiter:
         return MemoryRateLimiter()
@@ -378,6 +381,7 @@ class MemoryStorage:
         except BaseException:
             rows.roll_back()
             raise
+        self._writes += rows.has_written
         return result, tx.emitted
 
     async def sweep(self) -> int:

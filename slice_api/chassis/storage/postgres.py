@@ -200,6 +200,7 @@ class PostgresStorage:
     """A PostgreSQL database, for processes on as many machines as there are."""
 
     is_shared = True
+    tells_all = False
 
     def __init__(self, url: str, clock: Clock) -> None:
         self._dsn, self._pool_size = options_in(url)
@@ -333,12 +334,12 @@ class PostgresStorage:
 
     # Watching
 
-    def state_of(self, stores: Sequence[Store]) -> None:
-        """To know it one would have to ask the server."""
-
     async def check(self) -> None:
         """Raise StorageAway unless the server answers."""
         await self._fetch(_PING, ())
+
+    def stamp(self, *collections: Collection[Any]) -> None:
+        """PostgreSQL tells of events, but not of what is written without any."""
 
     async def listen(self, notify: Callable[[], None], closing: asyncio.Event) -> None:
         """Be told by the server whenever some process has committed events."""

@@ -19,7 +19,7 @@ from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from slice_api.chassis.clock import Clock
 from slice_api.chassis.events import EventRecord
 from slice_api.chassis.rate_limits import MemoryRateLimiter, RateLimiter
-from slice_api.chassis.signals import wait_for
+from slice_api.chassis.signals import repeat
 from slice_api.chassis.storage.database import sweep_all
 from slice_api.chassis.storage.faults import StorageAway, Tell, silent
 from slice_api.chassis.storage.rates import SqlRateLimiter, rates_table_sql
@@ -43,8 +43,6 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.025
 _LOOK_SECONDS: Final = 0.1
 _STATEMENTS: Final = 512
 _WAL_BYTES: Final = 64 * 2**20
-_OTHERS: Final = "PRAGMA data_version"
-"""A number that changes whenever another connection, mostly of another process, has committed."""
 
 _BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _AWAY_CODES = frozenset({
@@ -122,6 +120,7 @@ class SqliteStorage:
     """One SQLite file, for as many processes of one machine as there are."""
 
     is_shared = True
+    tells_all = True
 
     def __init__(self, url: str, clock: Clock) -> None:
         self.path, self._durability = path_in(url)
@@ -135,8 +134,6 @@ class SqliteStorage:
         self._stores: Sequence[Store] = ()
         self._statements: Mapping[str, Statements] = {}
         self._next_version = version_clock()
-        self._commits = 0
-        """How often something was written, and how often a file was opened, which may be another."""
         self._fault: str | None = None
         """Why the last write failed, until one succeeds."""
 
@@ -172,7 +169,6 @@ class SqliteStorage:
             connection.close()
             raise
         self._connection, self._inode = connection, self.path.stat().st_ino
-        self._commits += 1
         self._wal_inode = self._wal.stat().st_ino if self._wal.exists() else 0
         return connection
 
@@ -235,7 +231,6 @@ class SqliteStorage:
                 raise
             if turn.has_written:
                 self._fault = None
-                self._commits += 1
             return result, tx.emitted
 
         return await self._patiently(attempt, _PATIENCE_SECONDS)
@@ -290,14 +285,6 @@ class SqliteStorage:
 
     # Watching
 
-    def state_of(self, stores: Sequence[Store]) -> Hashable:
-        """Nobody can tell what a commit has written, so every one counts."""
-        try:
-            [(others,)] = self._execute(_OTHERS, ())
-        except sqlite3.Error:
-            return None
-        return self._commits, others
-
     async def check(self) -> None:
         """Raise StorageAway unless the file can be read, and written if the last write failed."""
         self._check_file()
@@ -311,16 +298,32 @@ class SqliteStorage:
         self._execute(f"PRAGMA user_version = {time_ns() % 2**31}", ())
         self._fault = None
 
+    def stamp(self, *collections: Collection[Any]) -> Hashable:
+        """How much others have written anywhere, and this connection; another connection begins to count anew."""
+        try:
+            return self._foreign_writes(), self._live().total_changes
+        except sqlite3.Error:
+            return None
+
+    def _foreign_writes(self) -> tuple[sqlite3.Connection, int]:
+        """SQLite keeps a number that changes with every commit of another process; reading it takes microseconds."""
+        connection = self._live()
+        [version] = connection.execute("PRAGMA data_version").fetchone()
+        return connection, version
+
     async def listen(self, notify: Callable[[], None], closing: asyncio.Event) -> None:
-        """Look again and again whether others have committed, which takes microseconds."""
-        seen = None
-        while not closing.is_set():
+        """Look ten times a second whether others have written."""
+        seen: object = None
+
+        def look() -> None:
+            nonlocal seen
             with suppress(sqlite3.Error):
-                now = self._execute(_OTHERS, ())
+                now = self._foreign_writes()
                 if now != seen:
                     notify()
                 seen = now
-            await wait_for(closing, _LOOK_SECONDS)
+
+        await repeat(look, _LOOK_SECONDS, closing)
 
     def rate_limiter(self) -> RateLimiter:
         return SqlRateLimiter(self._fetch_rates, dialect(), fallback=MemoryRateLimiter())

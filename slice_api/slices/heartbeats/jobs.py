@@ -5,17 +5,12 @@ from typing import Final
 from slice_api.chassis import Tx, every
 from slice_api.slices.heartbeats.recording import notice
 from slice_api.slices.heartbeats.settings import HeartbeatsSettings
-from slice_api.slices.heartbeats.store import forget_flips, overdue_checks
+from slice_api.slices.heartbeats.store import first_deadline, forget_flips, overdue_checks
 
 _MOST_TOGETHER: Final = 100
 
 
-def has_overdue_checks(tx: Tx) -> bool:
-    """Whether the deadline of some check has passed."""
-    return bool(overdue_checks(tx, 1))
-
-
-@every(seconds=0.5, when=has_overdue_checks)
+@every(seconds=0.5, due=first_deadline)
 def take_down_overdue_checks(tx: Tx) -> bool:
     """Take checks down whose deadlines have passed, the longest past first; True while there are more."""
     found = overdue_checks(tx, _MOST_TOGETHER)

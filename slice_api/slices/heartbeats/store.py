@@ -2,7 +2,7 @@
 
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from slice_api.chassis import (
@@ -53,6 +53,7 @@ STATUS_PAGES = Collection("heartbeats_pages", StoredStatusPage, key="name", inde
 
 _PRUNE_EVERY: Final = 100
 _MOST_FLIPS: Final = 10_000
+_BEFORE_ALL: Final = datetime.fromtimestamp(0, UTC)
 _STATES: Final[tuple[State, ...]] = ("new", "up", "grace", "down", "paused", "running")
 
 
@@ -88,6 +89,12 @@ def counts(tx: Tx, tags: Sequence[str] = ()) -> StateCounts:
 def with_slug(tx: Tx, slug: str) -> list[StoredHeartbeat]:
     """The checks of a slug: nothing keeps two from having the same."""
     return tx.all(CHECKS, equals("slug", slug))
+
+
+def first_deadline(tx: Tx) -> datetime | None:
+    """The earliest deadline of all checks."""
+    found = tx.page(CHECKS, PageQuery(limit=1), order="alert_at", where=[after("alert_at", _BEFORE_ALL)]).items
+    return found[0].alert_at if found else None
 
 
 def overdue_checks(tx: Tx, limit: int) -> list[StoredHeartbeat]:

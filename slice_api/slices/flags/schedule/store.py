@@ -12,6 +12,12 @@ def changes_of(tx: Tx, flag: StoredFlag, page: PageQuery) -> Page[StoredChange]:
     return tx.page(SCHEDULE, page, order="at", where=[equals("flag_id", flag.id)])
 
 
+def next_change_at(tx: Tx) -> datetime | None:
+    """When the next change is to be made, or since when it is due."""
+    found = tx.page(SCHEDULE, PageQuery(limit=1), order="at", where=[equals("is_pending", True)]).items
+    return found[0].at if found else None
+
+
 def due_changes(tx: Tx, now: datetime, limit: int) -> list[StoredChange]:
     """The changes whose time has come, earliest first."""
     due = [equals("is_pending", True), at_most("at", now)]
