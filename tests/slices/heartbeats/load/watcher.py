@@ -17,7 +17,8 @@ MOST_START_SECONDS: Final = 5.0
 MOST_IDLE_PERCENT: Final = 1.0
 SETTLING_SECONDS: Final = 2.0
 """Until what only a start does is done."""
-IDLE_SECONDS: Final = 5.0
+IDLE_SECONDS: Final = 20.0
+"""The CPU of a process is told in hundredths of a second."""
 
 
 async def _idle_share(process: psutil.Process) -> float:
