@@ -35,7 +35,7 @@ def find_once() -> None:
     _remember(vars(httpx)["_transports"].default, "create_ssl_context", _plain)
     _remember(importlib.metadata, "entry_points", lambda **wanted: (tuple(sys.path), *wanted.items()))
     _remember(web_files, "_contents", lambda folder: folder if folder == _WEB else None)
-    _remember(assembly, "prepared", lambda context: (context.endpoint, context.path_format, context.status_code))
+    _remember(assembly, "prepared", _prepared)
     _remember(discovery, "_assemble", _slice)
     _remember(report, "card_of", _card)
     for engine in (postgres, sqlite):
@@ -46,6 +46,11 @@ def find_once() -> None:
 def _signature(*, path: str, call: Any, dependencies: Any) -> Hashable | None:
     """Nothing of an app is in a signature: overrides are asked for later."""
     return None if dependencies else (path, call)
+
+
+def _prepared(context: Any) -> Hashable:
+    """A route that is not FastAPI's has no status of its own."""
+    return (context.endpoint, context.path_format, getattr(context, "status_code", None))
 
 
 def _plain(**about: Any) -> Hashable | None:

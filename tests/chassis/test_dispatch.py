@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from starlette.routing import NoMatchFound
 
 from tests.chassis.examples import problem
+from tests.chassis.path_slices.nests.router import depth as nested_depth
 from tests.chassis.path_slices.shapes.router import depth
 from tests.support import chassis_of, client_of, make_app, running, slices_package
 
@@ -64,6 +65,12 @@ TARGETS = (
     *(f"/api/calls/{name}" for name in ("either/other", "often/word", "often/word?times=3", "often/word?times=x")),
     "/api/calls/often/word?other=7",
     "/api/calls/told/word",
+    "/api/nests/outer/more/inner/word",
+    "/api/nests/outer/more/inner/word?word=other",
+    "/api/nests/outer/word/depth",
+    "/api/nests/inner/word",
+    "/api/mounts/own/word",
+    "/api/mounts/plain/word",
     "/walls",
     "/walls/",
     "/walls/east",
@@ -237,9 +244,11 @@ async def test_dependencies_can_be_overridden(app: FastAPI, ours: httpx.AsyncCli
     async def deeper() -> int:
         return 9
 
-    app.dependency_overrides[depth] = deeper
+    app.dependency_overrides.update({depth: deeper, nested_depth: deeper})
     try:
         assert (await ours.get("/api/shapes/square")).json() == {"slug": "square", "depth": 9}
+        assert (await ours.get("/api/nests/outer/word/depth")).json() == {"word": 9}
+        assert (await ours.get("/api/nests/outer/more/inner/word")).json() == {"word": 9}
     finally:
         app.dependency_overrides.clear()
 

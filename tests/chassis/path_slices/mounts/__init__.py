@@ -1,0 +1,1 @@
+"""A router that holds another app."""

@@ -1,0 +1,1 @@
+"""Routers within a router, which give each other more than a place."""
