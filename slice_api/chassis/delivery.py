@@ -24,9 +24,9 @@ def deliver(
     request: Request, file: WebFile, *, cache_control: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     """The file as an answer; its two codings have two ETags, since a strong one stands for exact bytes."""
-    is_small = file.compressed is not None and takes_gzip(request)
-    body = file.compressed if is_small and file.compressed is not None else file.content
-    extra = {"Content-Encoding": "gzip"} if is_small else {}
-    etag = f'"{file.etag}-gz"' if is_small else f'"{file.etag}"'
+    small = file.compressed if takes_gzip(request) else None
+    body = file.content if small is None else small
+    extra = {} if small is None else {"Content-Encoding": "gzip"}
+    etag = f'"{file.etag}"' if small is None else f'"{file.etag}-gz"'
     fixed = {"Cache-Control": cache_control, "ETag": etag, "Vary": "Accept-Encoding"}
     return Response(body, headers={**fixed, **extra, **(headers or {})}, media_type=file.media_type)

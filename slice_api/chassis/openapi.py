@@ -164,4 +164,6 @@ async def openapi_file(app: FastAPI) -> WebFile:
 
 
 def _written(app: FastAPI) -> WebFile:
-    return as_web_file(orjson.dumps(app.openapi()), "application/json")
+    file = as_web_file(orjson.dumps(app.openapi()), "application/json")
+    _ = file.compressed  # made here too, since it takes as long as many requests
+    return file

@@ -1,4 +1,4 @@
-"""The web front end as bytes: read once at start, compressed once, addressed by a digest of all of it.
+"""The web front end as bytes: read once at start, compressed once asked for, addressed by a digest of all of it.
 
 An address with the digest may be kept for ever; `latest` in its place is asked for again each time. Modules import each
 other relatively, so one digest for the whole folder needs no build step.
@@ -28,9 +28,13 @@ class WebFile(NamedTuple):
     """One file, ready to be sent."""
 
     content: bytes
-    compressed: bytes | None
     media_type: str
     etag: str
+
+    @property
+    def compressed(self) -> bytes | None:
+        """The content in less space, where that pays; made when it is first asked for, which takes milliseconds."""
+        return _compressed(self.content) if self.media_type.startswith(_COMPRESSIBLE) else None
 
 
 class WebFiles(NamedTuple):
@@ -50,11 +54,14 @@ def media_type_of(name: str) -> str:
 
 
 @lru_cache(maxsize=512)
+def _compressed(content: bytes) -> bytes | None:
+    small = gzip.compress(content, 9, mtime=0)
+    return small if len(small) < len(content) * 0.9 else None
+
+
 def as_web_file(content: bytes, media_type: str) -> WebFile:
-    """A file with its ETag, and its compressed form where that pays."""
-    etag = blake2b(content, digest_size=8).hexdigest()
-    small = gzip.compress(content, 9, mtime=0) if media_type.startswith(_COMPRESSIBLE) else content
-    return WebFile(content, small if len(small) < len(content) * 0.9 else None, media_type, etag)
+    """A file with its ETag."""
+    return WebFile(content, media_type, blake2b(content, digest_size=8).hexdigest())
 
 
 def _contents(folder: Path) -> dict[str, bytes]:

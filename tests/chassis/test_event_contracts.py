@@ -1,6 +1,6 @@
 """What one slice tells and another reads fits together, or the service does not start and says why."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -14,18 +14,22 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     HttpUrl,
+    PlainSerializer,
     RootModel,
     ValidationError,
     computed_field,
     create_model,
     model_validator,
 )
+from pydantic.errors import PydanticInvalidForJsonSchema
 from typing_extensions import TypedDict
 
 from slice_api.chassis import Event, Line, Schema, Tags, Text, Time
-from slice_api.chassis.event_contracts import misfits
+from slice_api.chassis.event_contracts import misfits, unreadable_event
 from slice_api.chassis.event_samples import samples_of, sent_schema
 from slice_api.chassis.outbox import read_data
 from tests.chassis.strategies import STEADY
@@ -352,3 +356,62 @@ def test_the_most_usual_sample_can_be_told(one: Any) -> None:
     event = told(value=one[0])
     usual = samples_of(sent_schema(event))[0]
     assert event.model_validate(usual).model_dump(mode="json").keys() == usual.keys()
+
+
+class Refusing:
+    """What says itself that it has no schema."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler, /) -> Any:
+        raise PydanticInvalidForJsonSchema("it has none")
+
+
+class RefusingModel(Refusing, Schema):
+    name: str
+
+
+class Computing(Schema):
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def call(self) -> Callable[[], int]:
+        return lambda: 3
+
+
+class Open(Schema):
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Callable[[], int]]
+
+
+Call: TypeAlias = Callable[[], int]
+
+
+UNTOLD: dict[str, Any] = {
+    "itself": Call,
+    "in a list": list[Call],
+    "in a tuple": tuple[int, Call],
+    "in a mapping": dict[str, Call],
+    "or nothing": Call | None,
+    "with a default": (list[list[Call]], []),
+    "checked": Annotated[Call, AfterValidator(lambda value: value)],
+    "as it is written": Annotated[int, PlainSerializer(lambda value: value, return_type=Call)],
+    "by its own word": Annotated[int, Refusing],
+    "by a model's own word": list[RefusingModel],
+    "computed": Computing,
+    "beside the fields": Open,
+    "in a model": read(calls=list[Call]),
+}
+
+
+@pytest.mark.parametrize("where", UNTOLD)
+def test_an_event_without_a_schema_is_told_however_deep_that_lies(where: str) -> None:
+    said = unreadable_event(told(field=UNTOLD[where])) or ""
+    assert said.startswith("the event Made has no JSON Schema: ")
+
+
+TELLING = (int, Time, Tags, HttpUrl, list[UUID], Decimal | None, dict[str, Line], Schema)
+
+
+@pytest.mark.parametrize("field", TELLING, ids=range(len(TELLING)))
+def test_any_other_event_has_one(field: Any) -> None:
+    assert unreadable_event(told(field=field)) is None
+    assert sent_schema(told(field=field))["properties"]
