@@ -26,7 +26,8 @@ class Change(Schema):
     else it is refused like any value that does not fit.
     """
 
-    model_config = ConfigDict(json_schema_extra=_without_defaults)
+    # Not built before its fields are what they are to be.
+    model_config = ConfigDict(json_schema_extra=_without_defaults, defer_build=True)
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -39,6 +40,7 @@ class Change(Schema):
                 told = [field.annotation, *field.metadata]
                 field.annotation = (Annotated[*told] if field.metadata else field.annotation) | None  # type: ignore[assignment, operator]
                 field.metadata = []
+        cls.model_config["defer_build"] = False
         cls.model_rebuild(force=True)
 
 

@@ -3,7 +3,7 @@
 import csv
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Annotated, Any, Final, NamedTuple, Optional
 
 import orjson
@@ -61,14 +61,19 @@ def _past_fields() -> Iterator[tuple[str, Any]]:
 ImportedLink: Final = create_model("ImportedLink", __base__=NewLink, **dict(_past_fields()))
 """A link to be made with its past: every field of a stored one that is not the service's own."""
 
-READERS: Final[Mapping[str, Read]] = {
-    **{name: reader_of(schema) for name, schema in ImportedLink.model_json_schema()["properties"].items()},
-    "has_password": reader_of({"type": "boolean"}),
-    "short_url": str,
-}
-"""How the cells of our own columns are read."""
 
-_OWN: Final = {normal_name(name): name for name in READERS}
+@cache
+def readers() -> Mapping[str, Read]:
+    """How the cells of our own columns are read; known when the first file comes, since it takes a moment."""
+    fields = ImportedLink.model_json_schema()["properties"]
+    own = {name: reader_of(schema) for name, schema in fields.items()}
+    return {**own, "has_password": reader_of({"type": "boolean"}), "short_url": str}
+
+
+@cache
+def _own_names() -> Mapping[str, str]:
+    """Our names by the form that names are compared in."""
+    return {normal_name(name): name for name in readers()}
 
 
 class _Plan(NamedTuple):
@@ -86,9 +91,10 @@ def _plan_of(names: Sequence[str]) -> _Plan | None:
     source = source_of(compared)
     if source is not None:
         return _Plan(source, compared)
-    if _OWN.keys().isdisjoint(compared):
+    own = _own_names()
+    if own.keys().isdisjoint(compared):
         return None
-    return _Plan(None, tuple(_OWN.get(each, name) for each, name in zip(compared, names, strict=True)))
+    return _Plan(None, tuple(own.get(each, name) for each, name in zip(compared, names, strict=True)))
 
 
 async def rows_of(chunks: AsyncIterator[bytes], file_format: FileFormat) -> AsyncIterator[Row | None]:
@@ -176,7 +182,8 @@ def _check_names(plan: _Plan, cells: Sequence[str]) -> None:
     twice = [name for name, times in Counter(filter(None, plan.names)).items() if times > 1]
     if twice:
         raise invalid("#", f"the header names {_shown(twice)} more than once")
-    unknown = [cell for cell, name in zip(cells, plan.names, strict=True) if cell and name not in READERS]
+    known = readers()
+    unknown = [cell for cell, name in zip(cells, plan.names, strict=True) if cell and name not in known]
     if plan.source is None and unknown:
         raise invalid("#", f"the header names {_shown(unknown)}, which links do not have; they have {_columns()}")
 
@@ -201,7 +208,8 @@ def _csv_fields(plan: _Plan, cells: list[str]) -> Mapping[str, Any] | str:
     given = {name: unguarded(cell) for name, cell in named.items() if cell}
     if plan.source is not None:
         return ours(plan.source, given)
-    return {name: READERS[name](cell) for name, cell in given.items()}
+    known = readers()
+    return {name: known[name](cell) for name, cell in given.items()}
 
 
 # In words
@@ -213,7 +221,7 @@ def _shown(names: Any) -> str:
 
 
 def _columns() -> str:
-    return ", ".join(name for name in READERS if name not in _TOLD)
+    return ", ".join(name for name in readers() if name not in _TOLD)
 
 
 def _right() -> str:
