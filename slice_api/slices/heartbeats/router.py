@@ -1,5 +1,7 @@
 """Checks over HTTP: under `/api/heartbeats` to keep them, at the root to ping them."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -31,13 +33,19 @@ from slice_api.slices.heartbeats.status_pages.router import router as status_pag
 from slice_api.slices.heartbeats.store import counts
 from slice_api.slices.heartbeats.uptime import UptimeReport, uptime_of
 
+
+@asynccontextmanager
+async def _with_parts(app: Any) -> AsyncIterator[None]:
+    """What the routes of all parts need, from start to stop."""
+    async with with_secrets(app), pinging.lifespan_context(app), status.lifespan_context(app):
+        yield
+
+
 router = APIRouter()
-router.include_router(status_pages)
-root_router = APIRouter(lifespan=with_secrets)
-root_router.include_router(pinging)
-root_router.include_router(status)
-root_router.include_router(management)
-root_router.include_router(badges)
+root_router = APIRouter(lifespan=_with_parts)
+# The parts' routes as they are: `include_router` would have each of them analysed once more, at every start.
+router.routes += status_pages.routes
+root_router.routes += [*pinging.routes, *status.routes, *management.routes, *badges.routes]
 
 BODY: dict[int | str, dict[str, Any]] = {
     200: {"description": "The first 10,000 bytes of what it carried", "content": {"text/plain": {}}}
