@@ -1,4 +1,8 @@
-"""Logs: structlog, one write for each line, so that not even a killed process loses one."""
+"""Logs: structlog, one write for each line, so that not even a killed process loses one.
+
+Structlog is loaded with the first line that needs it, since it brings along whatever draws tracebacks in colour. The
+lines of requests and a quiet start do without.
+"""
 
 import json
 import logging
@@ -7,16 +11,21 @@ import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import cached_property
 from time import time_ns
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import orjson
-import structlog
 
 from slice_api.chassis.credentials import KEY_IN_TEXT
 from slice_api.settings import Settings
 
-Logger = structlog.typing.FilteringBoundLogger
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+    Logger: TypeAlias = FilteringBoundLogger
+else:
+    Logger = Any
 
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The request in hand, for every line that is written while it runs."""
@@ -115,6 +124,8 @@ def _renders_colour(settings: Settings) -> bool:
 
 
 def _renderers(settings: Settings) -> list[Any]:
+    import structlog
+
     if _renders_colour(settings):
         return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     return [structlog.processors.format_exc_info, _as_json]
@@ -124,8 +135,31 @@ def _level_of(settings: Settings) -> int:
     return logging.getLevelNamesMapping()[settings.log_level.upper()]
 
 
+class _LateLogger:
+    """A logger that is made when it is first told something."""
+
+    def __init__(self, make: Callable[[], Logger]) -> None:
+        self._make = make
+
+    @cached_property
+    def _made(self) -> Logger:
+        return self._make()
+
+    def bind(self, **fields: Any) -> "_LateLogger":
+        return _LateLogger(lambda: self._made.bind(**fields))
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return lambda *args, **fields: getattr(self._made, name)(*args, **fields)
+
+
 def make_logger(settings: Settings, write: Write = write_to_stderr) -> Logger:
     """The logger of one app: nothing global, so that two apps in one process never share lines."""
+    return cast("Logger", _LateLogger(lambda: _structlog_logger(settings, write)))
+
+
+def _structlog_logger(settings: Settings, write: Write) -> Logger:
+    import structlog
+
     shared: list[Any] = [
         _add_request_id,
         structlog.processors.add_log_level,
