@@ -133,7 +133,7 @@ def _warn_of_unknown(chassis: Chassis, environment: Iterable[str]) -> None:
     for name, nearest in unknown_variables(environment, _known_variables(chassis)).items():
         hint = f"did you mean {nearest}?" if nearest else "`python -m slice_api env` lists them all"
         chassis.log.warning(f"no setting reads {name}; {hint}")
-    names = slice_names("slice_api.slices")
+    names = slice_names("slice_api.slices") if chassis.settings.disabled else set()
     for name in set(chassis.settings.disabled) - names:
         chassis.log.warning(f"SLICE_DISABLED names {name}, and there is no such slice; there are {sorted(names)}")
     for warning in chassis.absent_publishers:

@@ -9,7 +9,7 @@ the query says is FastAPI's to read, so is a body that does not fit, and so is e
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Annotated, Any, Final, NamedTuple, Protocol, cast, get_args, get_origin, get_type_hints
 
 from fastapi import Request, Response
@@ -85,14 +85,13 @@ class _Plan:
     def _places_of(self, function: Callable[..., Any]) -> Iterator[int]:
         if not inspect.iscoroutinefunction(function):
             raise _NotSimpleError
-        hints = get_type_hints(function, include_extras=True)
-        for name, parameter in inspect.signature(function).parameters.items():
+        for name, parameter, hint in _parameters_of(function):
             if parameter.kind is not parameter.POSITIONAL_OR_KEYWORD:
                 raise _NotSimpleError
             if parameter.default is parameter.empty:
-                yield self._place_of(name, hints.get(name))
+                yield self._place_of(name, hint)
             else:
-                self._leave_out(hints.get(name), parameter.default)
+                self._leave_out(hint, parameter.default)
 
     def _leave_out(self, hint: Any, default: Any) -> None:
         """Parameters of the query come last and have defaults, which stand while there is no query."""
@@ -111,6 +110,13 @@ class _Plan:
         if self._body is not None and hint is self._body and name not in self._texts:
             return _BODY
         return self.add(_dependency(hint))
+
+
+@lru_cache(maxsize=64)
+def _parameters_of(function: Callable[..., Any]) -> Sequence[tuple[str, inspect.Parameter, Any]]:
+    """Name, parameter and hint of each; the same few dependencies stand in every route."""
+    hints = get_type_hints(function, include_extras=True)
+    return [(name, each, hints.get(name)) for name, each in inspect.signature(function).parameters.items()]
 
 
 def _said(hint: Any) -> tuple[Any, ...]:
