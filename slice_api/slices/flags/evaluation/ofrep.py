@@ -56,19 +56,23 @@ async def context_of(request: Request) -> Context:
 
 def wanted_set(request: Request) -> str | None:
     """The flag set that the header Flagd-Selector names; None without it."""
-    selector = request.headers.get("flagd-selector")
-    if selector is None:
-        return None
-    name, between, value = _as_utf8(selector).strip().partition("=")
+    for header, value in request.scope["headers"]:
+        if header == b"flagd-selector":
+            return _selected(_as_text(value))
+    return None
+
+
+def _selected(selector: str) -> str:
+    name, between, value = selector.strip().partition("=")
     return value.strip() if between and name.strip() == "flagSetId" else name + between + value
 
 
-def _as_utf8(header: str) -> str:
-    """A header as nearly all clients mean it; the framework reads bytes as Latin-1."""
+def _as_text(header: bytes) -> str:
+    """A header in UTF-8, as nearly all clients mean it, or else in Latin-1."""
     try:
-        return header.encode("latin-1").decode("utf-8")
+        return header.decode("utf-8")
     except UnicodeDecodeError:
-        return header
+        return header.decode("latin-1")
 
 
 def single(answer: Answer) -> Response:

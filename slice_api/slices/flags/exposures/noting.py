@@ -36,12 +36,12 @@ def _write(tx: Tx, evaluations: Sequence[Evaluated]) -> None:
 
     In one order, so that processes which count at once do not stand in each other's way.
     """
-    by_hour: dict[tuple[str, datetime], Counter[Given]] = defaultdict(Counter)
+    by_hour: dict[tuple[str, datetime], list[Given]] = defaultdict(list)
     for each in evaluations:
-        by_hour[each.set_name, start_of("hour", each.at)].update(each.given)
-    last = max(each.at for each in evaluations)
+        by_hour[each.set_name, start_of("hour", each.at)].extend(each.given)
+    last = max([each.at for each in evaluations])
     for (set_name, hour), given in sorted(by_hour.items(), key=lambda item: item[0]):
-        for part, counts in sorted(_by_part(set_name, given).items()):
+        for part, counts in sorted(_by_part(set_name, Counter(given)).items()):
             for interval in _INTERVALS:
                 _count(tx, part, interval, start_of(interval, hour), counts)
             _note_use(tx, part, counts, last)

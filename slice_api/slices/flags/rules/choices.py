@@ -17,6 +17,8 @@ from slice_api.slices.flags.rules.values import is_truthy
 _FEWEST: Final = 3
 """Fewer are looked through as quickly."""
 
+_TESTS: Final = frozenset({"==", "===", "in", "or"})
+
 _MOST_RUNS: Final = 8
 """Each is a call within the one before."""
 
@@ -30,6 +32,8 @@ class Branch(NamedTuple):
 
 def one_of_test(name: str, args: Sequence[Part]) -> OneOf | None:
     """The test that an operator is, where it is one."""
+    if name not in _TESTS:
+        return None
     if name == "or":
         return joint_test(args)
     if len(args) != 2:
@@ -37,9 +41,7 @@ def one_of_test(name: str, args: Sequence[Part]) -> OneOf | None:
     one, other = args
     if name == "in":
         return OneOf(one.key, tuple(other.value)) if one.key is not None and is_texts(other.value) else None
-    if name not in ("==", "==="):
-        return None
-    field, text = (one, other) if other.is_constant else (other, one)
+    field, text = (other, one) if one.is_constant else (one, other)
     return OneOf(field.key, (text.value,)) if field.key is not None and text.value.__class__ is str else None
 
 

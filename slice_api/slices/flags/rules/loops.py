@@ -20,13 +20,19 @@ def _each(items: Any, cost: int, budget: Budget) -> Iterator[Any]:
         yield item
 
 
+def _body_of(args: Sequence[Part]) -> tuple[Evaluate, int]:
+    """What is done with each item, and the steps that takes."""
+    body = argument(args, 1)
+    return body.run, body.size
+
+
 def build_map(args: Sequence[Part], _setting: Setting) -> Evaluate:
-    items, (body, cost, *_) = argument(args, 0).run, argument(args, 1)
+    items, (body, cost) = argument(args, 0).run, _body_of(args)
     return lambda data, budget: [body(item, budget) for item in _each(items(data, budget), cost, budget)]
 
 
 def build_filter(args: Sequence[Part], _setting: Setting) -> Evaluate:
-    items, (body, cost, *_) = argument(args, 0).run, argument(args, 1)
+    items, (body, cost) = argument(args, 0).run, _body_of(args)
 
     def run(data: Any, budget: Budget) -> list[Any]:
         return [item for item in _each(items(data, budget), cost, budget) if is_truthy(body(item, budget))]
@@ -36,11 +42,8 @@ def build_filter(args: Sequence[Part], _setting: Setting) -> Evaluate:
 
 def build_reduce(args: Sequence[Part], _setting: Setting) -> Evaluate:
     """`[array, body, initial]`; without an array the initial value, without that null."""
-    items, (body, cost, *_), initial = (
-        argument(args, 0).run,
-        argument(args, 1),
-        (args[2] if len(args) > 2 else NULL).run,
-    )
+    items, (body, cost) = argument(args, 0).run, _body_of(args)
+    initial = (args[2] if len(args) > 2 else NULL).run
 
     def run(data: Any, budget: Budget) -> Any:
         among, total = items(data, budget), initial(data, budget)
@@ -55,7 +58,7 @@ def _quantifier(stops_at: bool, of_none: bool) -> Build:
     """Goes on until the body is as true as `stops_at`; with no item at all the answer is `of_none`."""
 
     def build(args: Sequence[Part], _setting: Setting) -> Evaluate:
-        items, (body, cost, *_) = argument(args, 0).run, argument(args, 1)
+        items, (body, cost) = argument(args, 0).run, _body_of(args)
 
         def run(data: Any, budget: Budget) -> bool:
             among = items(data, budget)

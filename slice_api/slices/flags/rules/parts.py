@@ -1,6 +1,7 @@
 """The pieces that a rule is compiled to."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
@@ -16,6 +17,8 @@ Bucketing = Literal["v2", "v3"]
 LONGEST_SHARED_TEXT: Final = 100
 """What is shared is kept after its rules are gone; longer texts are not."""
 
+_TEXT: Final = frozenset({str})
+
 VARIES: Final = object()
 """Stands for the value of a part that is not the same for all data."""
 
@@ -27,11 +30,13 @@ class OneOf(NamedTuple):
     texts: tuple[str, ...]
 
 
-class Part(NamedTuple):
+# Not frozen, and equal to itself alone: thousands of them are made and looked up when many flags are loaded.
+@dataclass(slots=True, eq=False)
+class Part:
     """A compiled expression, how many steps it takes at most, and its value where that is known already.
 
-    Two are the same where they run the same function: rules that have parts in common share what these are compiled
-    to, so that what all flags look at stays near the CPU.
+    It never changes. Rules that have parts in common share what these are compiled to, so that what all flags look at
+    stays near the CPU.
     """
 
     run: Evaluate
@@ -47,12 +52,6 @@ class Part(NamedTuple):
     @property
     def is_constant(self) -> bool:
         return self.value is not VARIES
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Part) and self.run is other.run
-
-    def __hash__(self) -> int:
-        return hash(self.run)
 
 
 Watch = Callable[[Any, tuple[str | int, ...], Evaluate], Evaluate]
@@ -77,28 +76,30 @@ def constant(value: Any) -> Part:
 
     Lists are not: JavaScript takes two of them for different, whatever is in them.
     """
-    is_plain = value.__class__ is int or (value.__class__ is str and len(value) <= LONGEST_SHARED_TEXT)
-    return _shared(value) if is_plain else _value(value)
+    if value.__class__ is str:
+        return _shared(value) if len(value) <= LONGEST_SHARED_TEXT else known(value)
+    return _shared(value) if value.__class__ is int else known(value)
 
 
 def is_texts(value: Any) -> bool:
     """Whether it is an array of nothing but texts."""
-    return value.__class__ is list and all(item.__class__ is str for item in value)
+    return value.__class__ is list and _TEXT.issuperset(map(type, value))
 
 
 @lru_cache(maxsize=4096)
 def _shared(value: str | int) -> Part:
-    return _value(value)._replace(is_shared=True)
+    return known(value, is_shared=True)
 
 
 @lru_cache(maxsize=2048)
 def texts(values: tuple[str, ...]) -> Part:
     """A list of texts, the same for all rules, for operators that only look into it."""
-    return _value(list(values))._replace(is_shared=True)
+    return known(list(values), is_shared=True)
 
 
-def _value(value: Any) -> Part:
-    return Part(lambda _data, _budget: value, size=0, value=value)
+def known(value: Any, *, is_shared: bool = False) -> Part:
+    """A value that stands for itself, made anew."""
+    return Part(lambda _data, _budget: value, 0, value, None, None, is_shared)
 
 
 NULL: Final = constant(None)
@@ -107,7 +108,7 @@ _ABSENT: Final = constant(UNDEFINED)
 
 def size_of(parts: Sequence[Part]) -> int:
     """The steps of what is made of these parts: few values that are known cost next to nothing, many do."""
-    return max(1, len(parts) - 1) + sum(part.size for part in parts)
+    return max(1, len(parts) - 1) + sum([part.size for part in parts])
 
 
 def argument(args: Sequence[Part], at: int) -> Part:

@@ -21,7 +21,7 @@ SAFE: Final = 2**53
 
 NUMBERS: Final[frozenset[Any]] = frozenset({int, float})
 _CONTAINERS: Final[frozenset[Any]] = frozenset({list, dict})
-_SIMPLE: Final[frozenset[Any]] = frozenset({str, bool, int, float, type(None)})
+SIMPLE: Final[frozenset[Any]] = frozenset({str, bool, int, float, type(None)})
 _SPACES: Final = "".join(map(chr, range(0x2000, 0x200B)))
 _BLANKS: Final = f"\t\n\v\f\r \u00a0\u1680{_SPACES}\u2028\u2029\u202f\u205f\u3000\ufeff"
 _DECIMAL: Final = re.compile(r"[+-]?(?:Infinity|(?:\d++\.?+\d*+|\.\d++)(?:[eE][+-]?\d++)?)", re.ASCII)
@@ -205,4 +205,4 @@ def settled(value: Any, budget: Budget, change: Callable[[Any], Any] | None = No
 
 def is_simple(value: Any) -> bool:
     """Whether a value is neither an array nor an object."""
-    return value.__class__ in _SIMPLE
+    return value.__class__ in SIMPLE
