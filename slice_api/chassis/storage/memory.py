@@ -4,6 +4,7 @@ import asyncio
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from functools import cache
 from itertools import islice
 from operator import itemgetter
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
@@ -30,11 +31,44 @@ R = TypeVar("R")
 _AS_TEXT = (date, UUID)
 _FROM_BELOW, _FROM_ABOVE = frozenset({"gt", "ge", "eq"}), frozenset({"lt", "le", "eq"})
 """Conditions before and behind which nothing in the order of their field meets them."""
+_MOST_SHARED = 29
+"""So many names at most objects of a class have in common in CPython; with more each has a dict of its own."""
 _MOST_WAITING = 10_000
 """So many rows may wait to take their places in an order: until then what stood there before is held too."""
 
 Ranked = tuple[bool, Any, str]
 """A place in an order: whether there is a value (missing ones first), the value, the key."""
+
+
+@cache
+def _names_of(model: type[BaseModel]) -> dict[str, Any] | None:
+    """The names of a model's fields, in a dict whose copies have them in common (PEP 412); None for too many."""
+
+    class Fields:
+        """Its objects share their names with nothing else."""
+
+    if len(model.model_fields) > _MOST_SHARED:
+        return None
+    fields = Fields()
+    for name in model.model_fields:
+        setattr(fields, name, None)
+    for _ in range(_MOST_SHARED):
+        Fields()  # with each, dicts have less room for names that are yet to come
+    return fields.__dict__
+
+
+def _share_names(document: BaseModel) -> None:
+    """Let documents share the names of their fields, and of those that were set: both weigh more than most values.
+
+    Those that were set are all, as when a document comes back from a database.
+    """
+    share_field_names(document)
+    names, held = _names_of(type(document)), document.__dict__
+    if names is None:
+        return
+    fields = names | held
+    if len(fields) == len(held):  # else one is missing
+        object.__setattr__(document, "__dict__", fields)
 
 
 class _Places(Protocol):
@@ -211,7 +245,7 @@ class _MemoryRows:
     def _set(self, table: _Table, key: str, row: Row | None) -> None:
         if row is not None:
             table.check_unique(key, row.document)
-            share_field_names(row.document)
+            _share_names(row.document)
         held = table.set(key, row)
         self._undo.append(lambda: table.set(key, held))
 
@@ -259,7 +293,7 @@ class _MemoryRows:
         tape = self._tapes[log.name]
         part = tape.parts.setdefault(partition, [])
         for entry in entries:
-            share_field_names(entry)
+            _share_names(entry)
         length = len(part)
         part.extend(enumerate(entries, tape.newest + 1))
         tape.newest += len(entries)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -195,8 +196,26 @@ class Link(LinkRecord):
 
 
 class StoredLink(LinkRecord):
-    """A link as it is kept."""
+    """A link as it is kept.
 
+    It is read with every visit, so that its fields are plain: what stands in them was checked when it came in.
+    """
+
+    url: str
+    title: str | None = None
+    note: str | None = None
+    tags: list[str] = Field(default=[])
+    starts_at: AwareDatetime | None = None
+    expires_at: AwareDatetime | None = None
+    max_visits: int | None = None
+    is_query_forwarded: bool = False
+    expired_url: str | None = None
+    rules: list[Rule] = Field(default=[])
+    visit_count: int = 0
+    bot_visit_count: int = 0
+    last_visited_at: AwareDatetime | None = None
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
     id: str
     """Tells it from another link that had the same slug before or has it after."""
     password_hash: str | None = None

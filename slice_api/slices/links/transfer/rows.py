@@ -11,7 +11,7 @@ from pydantic import AfterValidator, create_model
 
 from slice_api.chassis import invalid
 from slice_api.slices.links.following.passwords import check_kept
-from slice_api.slices.links.schemas import NewLink, StoredLink
+from slice_api.slices.links.schemas import LinkRecord, NewLink, StoredLink
 from slice_api.slices.links.transfer.cells import Read, reader_of, unguarded
 from slice_api.slices.links.transfer.records import FileFormat, Record, records
 from slice_api.slices.links.transfer.sources import Source, flat, headers_told, normal_name, ours, source_of
@@ -55,7 +55,8 @@ def _past_fields() -> Iterator[tuple[str, Any]]:
     """What the service knows of a link besides what people decide about it, each as something that may be left out."""
     for name, info in StoredLink.model_fields.items():
         if name not in NewLink.model_fields and name not in NOT_EXPORTED:
-            yield name, (Optional[Annotated[info.rebuild_annotation(), _CHECKS.get(name, _BOUNDED)]], None)  # noqa: UP045 - not written down
+            told = LinkRecord.model_fields.get(name, info)  # a stored one's own are plain
+            yield name, (Optional[Annotated[told.rebuild_annotation(), _CHECKS.get(name, _BOUNDED)]], None)  # noqa: UP045 - not written down
 
 
 ImportedLink: Final = create_model("ImportedLink", __base__=NewLink, **dict(_past_fields()))
