@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from sys import getsizeof
 
 import pytest
 
@@ -80,6 +81,19 @@ def test_documents_in_memory_share_what_is_the_same_for_all(clock: FrozenClock) 
     kept = [store.transact(Tx.get, THINGS, key) for key in ("a", "b")]
     store.close()
     assert len({id(each and each.model_fields_set) for each in kept}) == 1
+    assert {getsizeof(vars(each)) < getsizeof(vars(Thing(id="a"))) for each in kept} == {True}
+    assert [each and list(vars(each)) for each in kept] == [list(Thing.model_fields)] * 2
+
+
+def test_a_document_in_memory_that_lacks_a_field_is_kept_as_it_is(clock: FrozenClock) -> None:
+    store = OpenStorage("memory", STORES, clock)
+    lacking = Thing.model_construct(id="a")
+    del vars(lacking)["name"]
+    insert(store, lacking)
+    kept = store.transact(Tx.get, THINGS, "a")
+    store.close()
+    assert kept is lacking
+    assert "name" not in vars(kept)
 
 
 def test_a_second_document_of_a_unique_value_is_taken_and_the_field_is_named(store: OpenStorage) -> None:
