@@ -60,6 +60,46 @@ def test_the_first_of_two_for_one_text_decides() -> None:
     assert compile_rule({"if": [first, "first", *rule]})({"country": "AT"}) == "first"
 
 
+def mixed(field: str) -> Any:
+    """Strict tests and loose ones of one field, in a row."""
+    read = {"var": field}
+    return {
+        "if": [
+            {"==": [read, "AT"]}, "Austria",
+            {"===": [read, "1"]}, "the text",
+            {"in": [read, ["1", "true"]]}, "among",
+            {"==": [read, "1.0"]}, "one",
+            {"==": ["1", read]}, "too late",
+            "else",
+        ]
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "result"),
+    [
+        ("AT", "Austria"),
+        (["AT"], "Austria"),
+        ("1", "the text"),
+        ("true", "among"),
+        ("1.0", "one"),
+        (1, "one"),
+        (True, "one"),
+        (2, "else"),
+        (False, "else"),
+        ({}, "else"),
+        (None, "else"),
+    ],
+)
+def test_what_is_no_text_is_held_against_the_loose_ones(value: Any, result: str) -> None:
+    assert compile_rule(mixed("country"))({"country": value}) == result
+
+
+def test_items_of_lists_and_texts_are_looked_up_too() -> None:
+    rule = compile_rule({"map": [{"var": "items"}, mixed("0")]})
+    assert rule({"items": [["AT"], [1], "1x", [], 7]}) == ["Austria", "one", "the text", "else", "else"]
+
+
 def test_lists_are_not_the_same_for_looking_alike() -> None:
     assert compile_rule({"===": [["AT"], ["AT"]]})({}) is False
     assert compile_rule({"===": [{"if": [True, ["AT"]]}, {"if": [True, ["AT"]]}]})({}) is False

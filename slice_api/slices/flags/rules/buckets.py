@@ -7,6 +7,7 @@ MurmurHash3 (x86, seed 0).
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
@@ -14,7 +15,7 @@ import cbor2
 import mmh3
 
 from slice_api.slices.flags.rules.budget import Budget, spend_on_text
-from slice_api.slices.flags.rules.parts import Evaluate, Part, Setting
+from slice_api.slices.flags.rules.parts import LONGEST_SHARED_TEXT, Evaluate, Part, Setting, is_texts
 from slice_api.slices.flags.rules.values import settled
 
 MAX_WEIGHT: Final = 2**31 - 1
@@ -25,6 +26,8 @@ _TEXT_HEADS: Final = (*(bytes([0x60 + size]) for size in range(24)), *(bytes([0x
 
 HashValue = Callable[[Any, Any, Budget], int | None]
 """The 32 bits for a value to bucket by, no array, with the data in scope; None where it is no such value."""
+
+Encode = Callable[[str], bytes]
 
 HashUser = Callable[[Any, Budget], int | None]
 """The 32 bits for the flag and the targeting key of the data; None where it has no such key."""
@@ -43,7 +46,21 @@ def shares_of(entries: Sequence[Any]) -> Shares | None:
         return None
     ends = tuple(accumulate(_weight(entry) for entry in entries))
     is_usable = ends and 0 < ends[-1] <= MAX_WEIGHT
-    return Shares(ends, tuple(entry[0] for entry in entries)) if is_usable else None
+    return Shares(ends, tuple([entry[0] for entry in entries])) if is_usable else None
+
+
+@lru_cache(maxsize=1024)
+def _shared(shares: Shares) -> Shares:
+    """The same for all flags that spread alike: what is one in memory stays near the CPU."""
+    return shares
+
+
+def _known_shares(entries: Sequence[Any]) -> Shares | None:
+    """The shares of a rule that they stand in. Only texts are surely different where they are not equal."""
+    shares = shares_of(entries)
+    if shares is None or not is_texts([*shares.variants]) or sum(map(len, shares.variants)) > LONGEST_SHARED_TEXT:
+        return shares
+    return _shared(shares)
 
 
 def _is_entry(entry: Any) -> bool:
@@ -64,21 +81,24 @@ def build_fractional(args: Sequence[Part], setting: Setting) -> Evaluate:
     if not args:
         return lambda _data, _budget: None
     if args[0].value.__class__ is list and all(part.is_constant for part in args):
-        return _by_user(shares_of([part.value for part in args]), hash_user(setting))
+        return _by_user(_known_shares([part.value for part in args]), setting)
     if all(part.is_constant for part in args[1:]):
         return _known(args, setting)
     return _varying(args, setting)
 
 
-def _by_user(shares: Shares | None, hash_of: HashUser) -> Evaluate:
-    """Everything but the user is known."""
+def _by_user(shares: Shares | None, setting: Setting) -> Evaluate:
+    """Everything but the user is known: what `hash_user` finds, in one step with the share that it lies in."""
     if shares is None:
         return lambda _data, _budget: None
+    start, encode = _start_of(setting)
 
-    def run(data: Any, budget: Budget, shares: Shares = shares, hash_of: HashUser = hash_of) -> Any:
-        hashed = hash_of(data, budget)
+    def run(data: Any, budget: Budget, shares: Shares = shares, start: bytes = start, encode: Encode = encode) -> Any:
+        key = data.get("targetingKey") if data.__class__ is dict else None
+        if key.__class__ is not str or not key:
+            return None
         ends, variants = shares
-        return None if hashed is None else variants[bisect_right(ends, (hashed * ends[-1]) >> 32)]
+        return variants[bisect_right(ends, (_hashed(start + encode(key), budget) * ends[-1]) >> 32)]
 
     return run
 
@@ -123,15 +143,20 @@ def _pick(shares: Shares, hashed: int | None) -> Any:
 
 def hash_user(setting: Setting) -> HashUser:
     """By the flag's key and the targeting key, which must be a text and not empty."""
-    is_text = setting.bucketing == "v2"
-    start = _utf8(setting.flag_key) if is_text else b"\x82" + cbor_text(setting.flag_key)
-    encode = _utf8 if is_text else cbor_text
+    start, encode = _start_of(setting)
 
     def hash_of(data: Any, budget: Budget, start: bytes = start) -> int | None:
         key = data.get("targetingKey") if data.__class__ is dict else None
         return _hashed(start + encode(key), budget) if key.__class__ is str and key else None
 
     return hash_of
+
+
+def _start_of(setting: Setting) -> tuple[bytes, Encode]:
+    """What of the bytes that are hashed stands before the user, and how the user is written behind it."""
+    if setting.bucketing == "v2":
+        return _utf8(setting.flag_key), _utf8
+    return b"\x82" + cbor_text(setting.flag_key), cbor_text
 
 
 def hash_value(setting: Setting) -> HashValue:

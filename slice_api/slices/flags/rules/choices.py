@@ -6,13 +6,14 @@ What a function needs is given to it by defaults where it is met most: closures 
 thousands of flags waiting for memory is most of what an evaluation takes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 from slice_api.slices.flags.rules.budget import Budget
 from slice_api.slices.flags.rules.parts import Evaluate, OneOf, Part, is_texts
-from slice_api.slices.flags.rules.values import is_truthy
+from slice_api.slices.flags.rules.paths import member
+from slice_api.slices.flags.rules.values import is_loosely_equal, is_truthy
 
 _FEWEST: Final = 3
 """Fewer are looked through as quickly."""
@@ -42,7 +43,9 @@ def one_of_test(name: str, args: Sequence[Part]) -> OneOf | None:
     if name == "in":
         return OneOf(one.key, tuple(other.value)) if one.key is not None and is_texts(other.value) else None
     field, text = (other, one) if one.is_constant else (one, other)
-    return OneOf(field.key, (text.value,)) if field.key is not None and text.value.__class__ is str else None
+    if field.key is None or text.value.__class__ is not str:
+        return None
+    return OneOf(field.key, (text.value,), (text.value,) if name == "==" else ())
 
 
 def joint_test(args: Sequence[Part]) -> OneOf | None:
@@ -50,7 +53,8 @@ def joint_test(args: Sequence[Part]) -> OneOf | None:
     tests = [arg.test for arg in args if arg.test is not None]
     if len(tests) < 2 or len(tests) < len(args) or len({test.key for test in tests}) > 1:
         return None
-    return OneOf(tests[0].key, tuple(text for test in tests for text in test.texts))
+    alike = tuple(text for test in tests for text in test.loose)
+    return OneOf(tests[0].key, tuple(text for test in tests for text in test.texts), alike)
 
 
 def is_one_of(test: OneOf, one_by_one: Evaluate) -> Evaluate:
@@ -114,21 +118,36 @@ def either(condition: Part, then: Evaluate, otherwise: Evaluate) -> Evaluate:
 
 
 def _by_text(branches: Sequence[Branch], otherwise: Evaluate) -> Evaluate:
-    """Branches that all look at one field; what is neither a text nor null there is tried one by one."""
-    named = [(text, then) for condition, then in branches if condition.test for text in condition.test.texts]
-    key, table, one_by_one = _field_of(branches[0]), dict(reversed(named)), _one_by_one(branches, otherwise)
+    """Branches that all look at one field, whose conditions are needed no more."""
+    tests = [(condition.test, then) for condition, then in branches if condition.test]
+    table = _firsts((text, then) for test, then in tests for text in test.texts)
+    is_loose = all(test.loose == test.texts for test, _ in tests)
+    loose = table if is_loose else _firsts((text, then) for test, then in tests for text in test.loose)
 
     def run(
         data: Any,
         budget: Budget,
-        key: str | None = key,
+        key: str = tests[0][0].key,
         table: Mapping[str, Evaluate] = table,
         rest: Evaluate = otherwise,
-        one_by_one: Evaluate = one_by_one,
+        loose: Mapping[str, Evaluate] = loose,
     ) -> Any:
-        value = data.get(key) if data.__class__ is dict else data
-        if value.__class__ is str and data.__class__ is dict:
+        value = data.get(key) if data.__class__ is dict else member(data, key)
+        if value.__class__ is str:
             return table.get(value, rest)(data, budget)
-        return rest(data, budget) if value is None else one_by_one(data, budget)
+        return rest(data, budget) if value is None else _like(value, loose, rest, budget)(data, budget)
 
     return run
+
+
+def _firsts(pairs: Iterable[tuple[str, Evaluate]]) -> Mapping[str, Evaluate]:
+    """What follows from each text, in their order; of those that stand there twice the first counts."""
+    table: dict[str, Evaluate] = {}
+    for text, then in pairs:
+        table.setdefault(text, then)
+    return table
+
+
+def _like(value: Any, loose: Mapping[str, Evaluate], rest: Evaluate, budget: Budget) -> Evaluate:
+    """What follows from the first text that a value is loosely equal to, which is neither a text nor null."""
+    return next((then for text, then in loose.items() if is_loosely_equal(value, text, budget)), rest)

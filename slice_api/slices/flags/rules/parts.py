@@ -24,10 +24,12 @@ VARIES: Final = object()
 
 
 class OneOf(NamedTuple):
-    """That a field of the data is one of some texts: other texts are not, nor is null."""
+    """That a field of the data is one of some texts, or loosely equal to one: other texts are not, nor is null."""
 
     key: str
     texts: tuple[str, ...]
+    loose: tuple[str, ...] = ()
+    """Those of them that a number, a boolean or an array may be equal to, in their order."""
 
 
 # Not frozen, and equal to itself alone: thousands of them are made and looked up when many flags are loaded.
