@@ -161,6 +161,16 @@ class Subject:
     routes: tuple[Route, ...]
     document: Document
 
+    @cached_property
+    def generated(self) -> Any:
+        """What requests are made up from: the document, read once."""
+        return schemathesis.openapi.from_dict(dict(self.document))
+
+    @cached_property
+    def made_up(self) -> dict[tuple[str, str, str], list[Any]]:
+        """The requests that were made up so far, by path, method and mode."""
+        return {}
+
     def of(self, names: Iterable[str]) -> "Subject":
         """Only these slices."""
         wanted = set(names)
@@ -238,11 +248,6 @@ class Api:
     def client_with(self, *scopes: str) -> httpx.AsyncClient:
         """A client whose key has just these scopes."""
         return client_of(self.app, key=grant_key(self.app, *scopes))
-
-    @cached_property
-    def generated(self) -> Any:
-        """What requests are made up from: the app's own document, read once."""
-        return schemathesis.openapi.from_dict(self.app.openapi())
 
     async def settle(self) -> None:
         await settle(self.app)

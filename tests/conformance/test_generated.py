@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.conformance.subject import Api, Route, api_of, for_routes
+from tests.conformance.subject import Api, Route, Subject, api_of, for_routes
 from tests.engines import STORAGE_URLS
 
 _EXAMPLES = {"memory": 10, "sqlite": 3, "postgresql": 3}
@@ -65,29 +65,46 @@ def running_in(runner: asyncio.Runner, context: AbstractAsyncContextManager[Api]
     runner.run(context.__aexit__(None, None, None))
 
 
-def ask_many(
-    runner: asyncio.Runner, api: Api, route: Route, mode: GenerationMode, examples: int = _EXAMPLES["memory"]
-) -> None:
-    """Send requests made up for one operation, and hold every answer against the document."""
-    operation = api.generated[route.path][route.method]
-    # In a query everything is text: what is no boolean there may well be a tag.
-    must_refuse = mode.is_negative and route.takes_json
-    checks: list[Any] = [*_CHECKS, negative_data_rejection] if must_refuse else _CHECKS
+def _make_up(subject: Subject, route: Route, mode: GenerationMode) -> list[Any]:
+    """Requests for one operation, the same each time."""
+    cases: list[Any] = []
 
-    @given(case=operation.as_strategy(generation_mode=mode))
+    @given(case=subject.generated[route.path][route.method].as_strategy(generation_mode=mode))
     @settings(
-        max_examples=examples,
+        max_examples=max(_EXAMPLES.values()),
         derandomize=True,
         database=None,
         deadline=None,
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    def ask(case: Any) -> None:
+    def keep(case: Any) -> None:
+        cases.append(case)
+
+    keep()
+    return cases
+
+
+def _made_up(subject: Subject, route: Route, mode: GenerationMode) -> list[Any]:
+    """To make them up takes longer than to send them: what one engine is asked, so are the others."""
+    key = (route.path, route.method, mode.value)
+    if key not in subject.made_up:
+        subject.made_up[key] = _make_up(subject, route, mode)
+    return subject.made_up[key]
+
+
+def ask_many(
+    runner: asyncio.Runner, api: Api, route: Route, mode: GenerationMode, examples: int = _EXAMPLES["memory"]
+) -> None:
+    """Send requests made up for one operation, and hold every answer against the document."""
+    # In a query everything is text: what is no boolean there may well be a tag.
+    must_refuse = mode.is_negative and route.takes_json
+    checks: list[Any] = [*_CHECKS, negative_data_rejection] if must_refuse else _CHECKS
+    cases = _made_up(api.subject, route, mode)[:examples]
+    assert cases
+    for case in cases:
         answer = runner.run(_send(api.admin, case))
         case.validate_response(answer, checks=checks)
-
-    ask()
 
 
 @for_routes(_is_asked)
