@@ -105,6 +105,8 @@ def serving(*, root: Path = ROOT) -> Iterator[Server]:
 
 
 _BLOCK = re.compile(r"<!-- (test|file|more|client): (\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
+MYPY_CACHE = ROOT / ".mypy_cache"
+"""What mypy knows of this tree; it finds it again in a copy, by paths within the tree and times of files."""
 _NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".tools", ".*_cache", ".hypothesis", "*.db", "*.pyc.*")
 
 
@@ -115,14 +117,12 @@ def readme_blocks() -> dict[tuple[str, str], str]:
 
 
 def copied_tree(folder: Path) -> Path:
-    """A copy of the repository, without what make has made; but with what was compiled, and with what mypy knows.
+    """A copy of the repository, without what make has made; but with what was compiled, which takes long to do again.
 
-    Both would be found again, which takes long. What is being compiled by other processes is left to them.
+    What is being compiled by other processes is left to them.
     """
     root = folder / "copy"
     shutil.copytree(ROOT, root, ignore=_NOT_COPIED)
-    if (ROOT / ".mypy_cache").is_dir():
-        shutil.copytree(ROOT / ".mypy_cache", root / ".mypy_cache")
     return root
 
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.postgres import shared_postgres
-from tests.server import ROOT, environment, readme_blocks, served, serving, tree_with_notes
+from tests.server import MYPY_CACHE, ROOT, environment, readme_blocks, served, serving, tree_with_notes
 from tests.support import (
     ADMIN_KEY,
     FrozenClock,
@@ -178,7 +178,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _python(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *arguments], cwd=root, capture_output=True, text=True, check=False)
+    variables = {**os.environ, "MYPY_CACHE_DIR": str(MYPY_CACHE)}
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=root, env=variables, capture_output=True, text=True, check=False)
 
 
 def test_the_feature_is_four_files_of_sixty_lines() -> None:

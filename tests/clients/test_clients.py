@@ -1,6 +1,7 @@
 """Clients made from /openapi.json as the README says: they compile, and its programs make a link with them."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,12 +11,14 @@ import httpx
 import playwright
 import pytest
 
-from tests.server import ROOT, Server, readme_blocks, serving
+from tests.server import MYPY_CACHE, ROOT, Server, readme_blocks, serving
 from tests.support import ADMIN_KEY, needs
 
 PROGRAMS = readme_blocks()
 MODULES = ROOT / ".tools/typescript/node_modules"
 NODE = Path(playwright.__file__).parent / "driver/node"
+_MYPY_CACHE = MYPY_CACHE / "clients"
+"""A place of its own: other options make everything be found anew."""
 TARGET = "https://example.org/made-by-a-client"
 NO_SUCH_BODY = """
 export const takesNoOtherBody = (client: ReturnType<typeof createClient<paths>>) =>
@@ -49,7 +52,8 @@ def document(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _run(*command: object, folder: Path) -> str:
-    done = subprocess.run([str(part) for part in command], cwd=folder, capture_output=True, text=True, check=False)
+    arguments, variables = [str(part) for part in command], {**os.environ, "MYPY_CACHE_DIR": str(_MYPY_CACHE)}
+    done = subprocess.run(arguments, cwd=folder, env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -2,6 +2,7 @@
 
 import ast
 import keyword
+import os
 import re
 import shutil
 import subprocess
@@ -23,7 +24,7 @@ from tests.conformance.subject import subject_of
 from tests.conformance.test_access import NO_WAY_TO_REVOKE
 from tests.conformance.test_finding import NOT_SEARCHED
 from tests.scaffold.made import PRODUCT, RICH, made_slice
-from tests.server import ROOT, copied_tree
+from tests.server import MYPY_CACHE, ROOT, copied_tree
 from tests.support import client_of, make_app, running
 
 README = (ROOT / "README.md").read_text()
@@ -98,7 +99,8 @@ async def test_a_slice_with_every_type_passes_every_check(check: Check, rich: Fo
 
 
 def _run(root: Path, *command: str) -> str:
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    variables = {**os.environ, "MYPY_CACHE_DIR": str(MYPY_CACHE)}
+    done = subprocess.run(command, cwd=root, env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

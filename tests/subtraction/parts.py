@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from slice_api.chassis.discovery import Slice
-from tests.server import ROOT, copied_tree, environment, serving
+from tests.server import MYPY_CACHE, ROOT, copied_tree, environment, serving
 
 _CONFORMANCE = (
     "tests/conformance/test_access.py",
@@ -51,6 +51,8 @@ class Failure(NamedTuple):
 def tree_without(gone: str, folder: Path) -> Path:
     """A copy of the repository without the slice's folder; its tests stay, and are passed over."""
     root = copied_tree(folder)
+    if MYPY_CACHE.is_dir():  # a copy: what is found without the slice is of no use to anybody else
+        shutil.copytree(MYPY_CACHE, root / MYPY_CACHE.name)
     shutil.rmtree(root / "slice_api/slices" / gone)
     return root
 
