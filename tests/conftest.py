@@ -7,7 +7,7 @@ say what was told. All of them speak of the same app. `@on_every_engine` runs a 
 
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -24,11 +24,25 @@ from tests.support import settle as settle_app
 from tests.told import Told, difference
 
 _ROOT = Path(__file__).parent.parent
-_LONGEST = {
-    *("test_crashes.py", "test_engine_away.py", "test_generated.py", "test_journeys.py", "test_lists.py"),
-    *("test_made.py", "test_made_up.py", "test_objects.py", "test_readme.py", "test_search.py", "test_workers.py"),
-    "test_links.py",
-}
+_LONGEST = (
+    "tests/browser",  # one after another, for they share a browser
+    "tests/test_readme.py",
+    "tests/chassis/test_workers.py",
+    "tests/chassis/test_engine_away.py",
+    "tests/chassis/test_crashes.py",
+    "tests/conformance/test_generated.py",
+    "tests/scaffold/test_made.py",
+    "tests/conformance/test_requests.py",
+    "tests/chassis/test_storage_commands.py",
+    "tests/chassis/test_storage_machine.py",
+    "tests/conformance/test_lists.py",
+    "tests/conformance/test_made_up.py",
+    "tests/chassis/test_schema_changes.py",
+    "tests/chassis/test_report.py",
+    "tests/chassis/test_connections.py",
+    "tests/conformance/test_objects.py",
+)
+"""The files that take longest, the longest first."""
 
 ClientWith = Callable[..., httpx.AsyncClient]
 Settle = Callable[[], Awaitable[None]]
@@ -59,7 +73,13 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The files that take longest come first, so that no process is left with one of them at the end."""
-    items.sort(key=lambda item: item.path.name not in _LONGEST)
+    items.sort(key=lambda item: _place(item.path.relative_to(_ROOT)))
+
+
+@cache
+def _place(file: Path) -> int:
+    """Where in the order a file comes; all that are not among the longest come last, in the order they were found."""
+    return next((at for at, each in enumerate(_LONGEST) if file.is_relative_to(each)), len(_LONGEST))
 
 
 def pytest_collection_finish() -> None:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.postgres import shared_postgres
-from tests.server import MYPY_CACHE, ROOT, environment, readme_blocks, served, serving, tree_with_notes
+from tests.server import MYPY_CACHE, ROOT, Server, environment, readme_blocks, served, serving, tree_with_notes
 from tests.support import (
     ADMIN_KEY,
     FrozenClock,
@@ -78,12 +78,18 @@ def _with(database: str, name: str) -> str:
     return BLOCKS["test", name].replace(PLACE, database)
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """One for all commands that a service is asked with: what one block leaves is nothing to the others."""
+    with serving() as server:
+        yield server
+
+
 @needs("links")
 @needs("search")
-def test_the_link_commands_work(tmp_path: Path) -> None:
-    with serving() as server:
-        said = _run("links", server.url, tmp_path)
-        assert httpx.get(f"{server.url}/py").status_code == 404
+def test_the_link_commands_work(server: Server, tmp_path: Path) -> None:
+    said = _run("links", server.url, tmp_path)
+    assert httpx.get(f"{server.url}/py").status_code == 404
     assert "302 https://docs.python.org/3.11/" in said
     assert "303 https://example.org/" in said
     assert '"max_visits":100' in said
@@ -92,18 +98,16 @@ def test_the_link_commands_work(tmp_path: Path) -> None:
 
 
 @needs("flags")
-def test_the_flag_commands_work(tmp_path: Path) -> None:
-    with serving() as server:
-        said = _run("flags", server.url, tmp_path)
+def test_the_flag_commands_work(server: Server, tmp_path: Path) -> None:
+    said = _run("flags", server.url, tmp_path)
     assert '"reason":"TARGETING_MATCH","variant":"on","value":true' in said
     assert "The rule gives the variant 'on'." in said
     assert '"unchanged":1' in said
 
 
 @needs("heartbeats")
-def test_the_heartbeat_commands_work(tmp_path: Path) -> None:
-    with serving() as server:
-        said = _run("heartbeats", server.url, tmp_path)
+def test_the_heartbeat_commands_work(server: Server, tmp_path: Path) -> None:
+    said = _run("heartbeats", server.url, tmp_path)
     assert "02:30 CE" in said
     assert said.count("OK") >= 2
     assert "42 tables" in said
@@ -115,9 +119,8 @@ def test_the_heartbeat_commands_work(tmp_path: Path) -> None:
 
 @needs("keys")
 @needs("links")
-def test_the_key_commands_work(tmp_path: Path) -> None:
-    with serving() as server:
-        assert '"key":"slice_' in _run("keys", server.url, tmp_path)
+def test_the_key_commands_work(server: Server, tmp_path: Path) -> None:
+    assert '"key":"slice_' in _run("keys", server.url, tmp_path)
 
 
 def test_the_storage_commands_work(tmp_path: Path, database: str) -> None:
@@ -149,9 +152,8 @@ def test_the_service_is_deployed_as_told(tmp_path: Path, database: str) -> None:
 
 
 @needs("platform")
-def test_the_commands_of_an_operator_work(tmp_path: Path) -> None:
-    with serving() as server:
-        said = _run("operate", server.url, tmp_path)
+def test_the_commands_of_an_operator_work(server: Server, tmp_path: Path) -> None:
+    said = _run("operate", server.url, tmp_path)
     assert '{"status":"ok"}' in said
     assert "slice_requests" in said
     assert '"recent_seconds":' in said

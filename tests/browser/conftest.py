@@ -1,4 +1,4 @@
-"""A real Chromium, and a real server for it to open; shared by the tests of a module.
+"""A real Chromium, shared by the tests of this folder, and a real server for it to open, shared by those of a module.
 
 Not by all tests: while Playwright is there, its event loop runs in this thread, and no other can.
 """
@@ -41,7 +41,7 @@ def find_chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     flags = [*_FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     expect.set_options(timeout=PATIENCE_SECONDS * 1000)
@@ -71,7 +71,7 @@ def without_complaints(page: Page) -> Iterator[Page]:
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(PATIENCE_SECONDS * 1000)
     yield page
     page.close()
     # The browser itself reports answers such as 401 and 422; those are what some tests are about.
