@@ -129,7 +129,7 @@ class Process:
         finally:
             closing.set()
             self.news.notify()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await task
 
 

@@ -16,7 +16,7 @@ from slice_api.chassis import EVENTS, Event, Tx
 from tests.server import serving
 from tests.support import ADMIN_KEY, chassis_of, grant_key, make_app
 
-_PATIENCE = 10
+_PATIENCE = 30
 _KEY = {"Authorization": f"Bearer {ADMIN_KEY}"}
 
 

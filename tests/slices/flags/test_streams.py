@@ -18,7 +18,7 @@ from tests.support import ADMIN_KEY, FrozenClock, chassis_of, client_of, make_ap
 from .asking import EVALUATE, ON_OFF, ask_all, keep_document
 from .conftest import MakeFlag
 
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 30
 _KEY = {"Authorization": f"Bearer {ADMIN_KEY}"}
 
 

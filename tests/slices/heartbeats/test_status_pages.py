@@ -22,7 +22,7 @@ from tests.told import told
 PAGES = "/api/heartbeats/pages"
 HTML = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 JSON = {"Accept": "application/json"}
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 30
 
 MakeCheck = Callable[..., Awaitable[str]]
 MakePage = Callable[..., Awaitable[dict[str, Any]]]
