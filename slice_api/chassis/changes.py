@@ -57,7 +57,7 @@ def replaced(document: S, fields: dict[str, Any]) -> S:
     """The document with other values, which are known to fit: nothing is checked."""
     known = document.__pydantic_fields_set__
     return _made(
-        type(document), {**document.__dict__, **fields}, known if known.issuperset(fields) else known | fields.keys()
+        type(document), document.__dict__ | fields, known if known.issuperset(fields) else known | fields.keys()
     )
 
 
