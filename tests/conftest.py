@@ -6,7 +6,7 @@ say what was told. All of them speak of the same app. `@on_every_engine` runs a 
 """
 
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
@@ -14,6 +14,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 import httpx
 import pytest
 from fastapi import FastAPI
+from hypothesis import settings
 
 from slice_api.chassis import EVENTS, Tx
 from tests.engines import STORAGE_URLS, url_of_empty
@@ -66,9 +67,20 @@ class AssertEvents(Protocol):
 
 
 def pytest_configure() -> None:
-    """Garbage is looked for less often: making an app makes much, and nearly all of the rest stays to the end."""
+    """No example has a deadline, for a busy machine takes its time; and garbage is looked for less often.
+
+    Making an app makes much of that, and nearly all of the rest stays to the end.
+    """
+    settings.register_profile("unhurried", settings(deadline=None))
+    settings.load_profile("unhurried")
     gc.set_threshold(50_000, 20, 50)
     find_once()
+
+
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """One process more than there are processors: some tests wait for what takes its time."""
+    return (yield) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
-from functools import partial
+from functools import cache, partial
 from random import Random
 from typing import Any, Literal, NamedTuple, TypeVar
 from uuid import UUID
@@ -496,9 +496,9 @@ def _beginning(random: Random) -> list[Deed]:
 
 
 def drawn(make: Callable[[Random], T]) -> st.SearchStrategy[T]:
-    """One of many, made in advance, each as likely as the others: Hypothesis itself has a liking for a few."""
-    pool = [make(Random(seed)) for seed in range(2000)]
-    return st.integers(0, len(pool) - 1).map(lambda at: pool[at])
+    """One of many, each made once and as likely as the others: Hypothesis itself has a liking for a few."""
+    made = cache(lambda seed: make(Random(seed)))
+    return st.integers(0, 1999).map(lambda seed: made(seed))  # Hypothesis asks a function for its code
 
 
 deeds, any_demand = drawn(_deed), drawn(_demand)
