@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.server import Server
 from tests.support import ADMIN_KEY, needs
@@ -210,6 +210,25 @@ def test_a_version_comes_back_with_a_click_and_goes_with_another(page: Page, api
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("heading", name="Version 4")).to_be_visible()
     assert _kept(api, key)["default_variant"] == "on"
+
+
+def test_a_version_comes_back_when_the_page_heard_of_the_change_before_its_answer(
+    page: Page, api: httpx.Client
+) -> None:
+    key = _made(api)
+    api.patch(f"/api/flags/{key}", json={"default_variant": "on"})
+    page.goto(f"/app/flags/{key}?view=history")
+    page.get_by_role("heading", name="Version 2").wait_for()
+    held: list[Route] = []
+    reads = re.compile(f"/api/flags/{key}$")
+    page.route(reads, lambda route: held.append(route))
+    page.get_by_role("button", name="Roll back to this: version 1").click()
+    while len(held) < 2:  # one for the click, and one for what was heard of it
+        page.wait_for_timeout(20)
+    page.unroute(reads)  # which lets them go on
+    expect(page.get_by_role("heading", name="Version 3")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("heading", name="Version 4")).to_be_visible()
 
 
 def test_a_change_is_planned_and_called_off(page: Page, api: httpx.Client) -> None:

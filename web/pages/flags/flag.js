@@ -2,7 +2,7 @@
  * The page of one flag: its switch, and views of it, each loaded when it is looked at. The address keeps which one.
  *
  * @typedef {import("../../generic.js").Context} Context
- * @typedef {{ flag: any, ctx: Context, canWrite: boolean, onChanged: () => Promise<void> }} ViewOptions
+ * @typedef {{ flag: any, ctx: Context, canWrite: boolean, onChanged: () => Promise<void>, onDrawn: (revision: number) => void }} ViewOptions
  */
 import { call, onEvents, onReset, statusOf, withQuery } from "../../api.js";
 import { confirmDialog, curlButton, errorState, fill, h, pageHead, skeleton, toast } from "../../dom.js";
@@ -77,6 +77,8 @@ export const flagPage = (ctx, key) => {
     ctx.go(home);
   };
   let isLeaving = false;
+  // The revision that the history on the page ends with. A view that another one has replaced draws for nobody.
+  let drawn = null;
   const setState = async (state) => {
     const answer = await call("PATCH", path, {
       body: { state },
@@ -165,8 +167,11 @@ export const flagPage = (ctx, key) => {
       if (!isSame && !editor) fill(stage, skeleton(8));
       return lazily(stage, showEditor);
     }
-    const options = { flag: loaded.data, ctx, canWrite, onChanged: refresh };
     const place = h("div.view", null, skeleton(4));
+    const onDrawn = (revision) => {
+      if (place.isConnected) drawn = revision;
+    };
+    const options = { flag: loaded.data, ctx, canWrite, onChanged: refresh, onDrawn };
     fill(stage, place);
     lazily(place, () => VIEWS[name].load(options));
   };
@@ -199,9 +204,8 @@ export const flagPage = (ctx, key) => {
   const look = async () => {
     if (!loaded || isLeaving) return;
     try {
-      const before = loaded.data.revision;
       await refresh();
-      if (shown === "history" && loaded.data.revision !== before) show("history");
+      if (shown === "history" && loaded.data.revision !== drawn) show("history");
     } catch (error) {
       if (statusOf(error) === 404) showGone();
     }

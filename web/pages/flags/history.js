@@ -99,7 +99,7 @@ const differences = (revision, before) => {
 // ---- the list ------------------------------------------------------------
 
 /** @param {import("./flag.js").ViewOptions} options */
-export const historyView = async ({ flag, ctx, canWrite, onChanged }) => {
+export const historyView = async ({ flag, ctx, canWrite, onChanged, onDrawn }) => {
   const path = flagPath(flag, "/history");
   const back = flagPath(flag, "/rollback");
   const list = h("ol.history");
@@ -192,6 +192,7 @@ export const historyView = async ({ flag, ctx, canWrite, onChanged }) => {
     revisions = found.items;
     next = found.next;
     show();
+    onDrawn(revisions[0].revision);
   };
   const loadMore = async (button) => {
     button.disabled = true;
