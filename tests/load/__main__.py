@@ -1,8 +1,9 @@
 """Run the cases and say which targets hold; the status is 1 when one does not.
 
 A slice has cases of its own in `tests/slices/<name>/load/`, each a module with a `run` like those here: `links` names
-all of them, `links.redirects` one. Each case has a process of its own, so that what one leaves behind slows down no
-other. Only a run of all of them is written down.
+all of them, `links.redirects` one. Those in `load/long/` take a minute or two each, and run only when they are named.
+Each case has a process of its own, so that what one leaves behind slows down no other. Only a run without a name is
+written down.
 """
 
 import multiprocessing

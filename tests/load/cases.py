@@ -14,16 +14,21 @@ CHASSIS = {"slices": "tests.load.many_slices", "storage": "tests.load.storage", 
 _SLICES = Path(__file__).parent.parent / "slices"
 
 
+def _own(pattern: str) -> dict[str, str]:
+    """The cases that slices have in files like these."""
+    paths = [file.relative_to(_SLICES).with_suffix("") for file in sorted(_SLICES.glob(pattern))]
+    parts = [path.parts for path in paths if has_slice(path.parts[0])]
+    return {f"{each[0]}.{each[-1]}": ".".join(("tests.slices", *each)) for each in parts}
+
+
 def cases() -> dict[str, str]:
-    """The module of each case, by the name of the case."""
-    files = [file for file in sorted(_SLICES.glob("*/load/*.py")) if has_slice(file.parts[-3])]
-    own = {f"{file.parts[-3]}.{file.stem}": f"tests.slices.{file.parts[-3]}.load.{file.stem}" for file in files}
-    return CHASSIS | own
+    """The module of each case, by the name of the case; without those that take long."""
+    return CHASSIS | _own("*/load/*.py")
 
 
 def chosen(name: str) -> dict[str, str]:
     """What a name stands for: one case, or all of a slice; ends the program when there is none."""
-    known = cases()
+    known = cases() | _own("*/load/long/*.py")
     found = {case: module for case, module in known.items() if name in (case, case.partition(".")[0])}
     if not found:
         sys.exit(f"There is no case {name!r}; there are: {', '.join(known)}.")
