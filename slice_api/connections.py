@@ -193,7 +193,6 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._is_deaf:
             return
-        self._unset_keepalive_if_required()
         if self._loose + len(data) > _PIECE_BYTES:
             self._feed_in_pieces(memoryview(data))
         else:
@@ -206,6 +205,15 @@ class Connection(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         cycle.scope[SEND_WHOLE] = partial(_send_whole, cycle)  # type: ignore[typeddict-unknown-key]
         super()._start_asgi_task(cycle, app)
+
+    def on_response_complete(self) -> None:
+        """Go on with what waits. Whoever is idle is seen by `look`, so that no request starts a timer and stops it."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
 
     def resume_writing(self) -> None:
         self._unsent = 0
@@ -297,8 +305,7 @@ class Connection(HttpToolsProtocol):
             return self, settings.head_seconds
         if self._is_in_head:
             return self.scope, settings.head_seconds
-        # Uvicorn's own timer sees to one that is idle; any byte, and be it an empty line, puts that out.
-        return (cycle if self.timeout_keep_alive_task is None else None), settings.head_seconds
+        return cycle, min(settings.head_seconds, self.timeout_keep_alive)
 
     def _give_up(self) -> None:
         if self._is_lingering:

@@ -109,6 +109,14 @@ def test_the_next_head_has_a_deadline_of_its_own(hasty: Server) -> None:
     problem(second, 408, "request-timeout")
 
 
+def test_a_connection_that_is_idle_after_its_answers_is_let_go_of(hasty: Server) -> None:
+    with wire(hasty) as line:
+        for _ in range(3):
+            line.sendall(PROBE)
+            heard_until(line, b'"client"')
+        assert heard(line) == b""
+
+
 def test_empty_lines_keep_no_connection_open(hasty: Server) -> None:
     [answer] = heard_by_drips(hasty, PROBE, repeat(b"\r\n", DRIPS))
     assert answer.status_code == 200
