@@ -195,6 +195,7 @@ class Edge:
             metrics.running -= 1
             self._tell(exchange, answer)
             REQUEST_ID.reset(token)
+            del scope[SCOPE_KEY]
 
     def _begin(self, scope: Scope) -> Exchange:
         chassis, given, peer = self._chassis, by_name(scope["headers"]), scope.get("client")
