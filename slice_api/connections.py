@@ -109,7 +109,7 @@ class Connections:
     def note(self, connection: "Connection", problem: Problem, request_id: str) -> None:
         """Tell the log and the figures of an answer without a request that could tell of it."""
         status, client = problem.status_code, _address_of(connection)
-        self._metrics.answered("", "", "OTHER", status, 0.0)
+        self._metrics.answered(("", "", "OTHER"), status, 0.0)
         self._log.info("connection refused", status=status, why=problem.kind, client=client, request_id=request_id)
 
     def cut_off(self, connection: "Connection") -> None:

@@ -81,12 +81,20 @@ def is_allowed_host(host: str, allowed: Sequence[str]) -> bool:
     return any(name == each or (each.startswith("*.") and name.endswith(each[1:])) for each in map(str.lower, allowed))
 
 
-def base_url(scope: Any, headers: HeaderMap, host: str, trusted: Networks) -> str:
-    """Scheme and host as the client used them."""
-    scheme, peer = scope.get("scheme", "http"), (scope.get("client") or ("", 0))[0]
-    if trusted and is_in(peer, trusted):
-        forwarded = header(headers, b"x-forwarded-proto") or ""
-        scheme = forwarded if forwarded in ("http", "https") else scheme
-        named = header(headers, b"x-forwarded-host") or ""
-        host = named if is_sane_host(named) else host
-    return f"{scheme}://{host}"
+@lru_cache(maxsize=_REMEMBERED)
+def base_url(scheme: str, host: bytes) -> str:
+    """Scheme and host as the client used them; the Host header is known to name us, or is not there."""
+    return f"{scheme}://{host.decode('latin-1') or 'localhost'}"
+
+
+def base_url_by_proxy(scope: Any, headers: HeaderMap, trusted: Networks) -> str:
+    """The same behind a proxy, where it is one of those trusted."""
+    scheme, host = scope.get("scheme", "http"), headers.get(b"host", b"")
+    if not is_in((scope.get("client") or ("", 0))[0], trusted):
+        return base_url(scheme, host)
+    forwarded = header(headers, b"x-forwarded-proto") or ""
+    named = header(headers, b"x-forwarded-host") or ""
+    return base_url(
+        forwarded if forwarded in ("http", "https") else scheme,
+        headers[b"x-forwarded-host"] if is_sane_host(named) else host,
+    )

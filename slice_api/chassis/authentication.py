@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Hashable, Sequence
+from hashlib import blake2b
 from hmac import compare_digest
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from starlette.requests import cookie_parser
 from starlette.types import Scope
@@ -103,13 +104,22 @@ def ensure_admin_key(tx: Tx, provider: KeyProvider, configured: str) -> NewKey |
     return made
 
 
-def key_in(headers: HeaderMap) -> str | None:
-    """The key that a request carries in its headers."""
-    bearer = header(headers, b"authorization")
-    if bearer is not None:
-        scheme, _, key = bearer.partition(" ")
-        return key.strip() if scheme.lower() == "bearer" else ""
-    return header(headers, b"x-api-key")
+_BEARER: Final = b"Bearer "
+
+
+def sent_in(headers: HeaderMap) -> bytes | None:
+    """What a request says of its key, as an Authorization header says it."""
+    sent = headers.get(b"authorization")
+    if sent is not None:
+        return sent
+    key = headers.get(b"x-api-key")
+    return _BEARER + key if key is not None else None
+
+
+def key_of(sent: bytes) -> str:
+    """The key that is sent so; nothing where it is sent in another way."""
+    scheme, _, key = sent.decode("utf-8", "replace").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
 
 
 def session_token_in(headers: HeaderMap) -> str | None:
@@ -118,11 +128,20 @@ def session_token_in(headers: HeaderMap) -> str | None:
     return cookie_parser(cookies).get(COOKIE) if cookies else None
 
 
+def known_caller(exchange: Exchange) -> Principal | None:
+    """Who asks, where that need not be found out: the same was sent before, and nothing has changed since."""
+    sent = sent_in(exchange.given)
+    caller = exchange.chassis.callers.known(sent) if sent is not None else None
+    if caller is not None:
+        exchange.chassis.note_key_use(caller.key_id)
+    return caller
+
+
 async def authenticate(exchange: Exchange, scope: Scope) -> Principal:
     """Who asks; raises 401 · unauthenticated."""
-    key = key_in(exchange.given)
-    if key is not None:
-        return await caller_of_key(exchange, key)
+    sent = sent_in(exchange.given)
+    if sent is not None:
+        return await _caller_of(exchange, sent)
     token = session_token_in(exchange.given)
     if token is None:
         raise unauthenticated()
@@ -136,10 +155,15 @@ async def authenticate(exchange: Exchange, scope: Scope) -> Principal:
 
 async def caller_of_key(exchange: Exchange, key: str) -> Principal:
     """The owner of a key; raises 401 · unauthenticated."""
-    caller = await exchange.chassis.callers.find(exchange.chassis.keys, hash_key(key))
+    return await _caller_of(exchange, _BEARER + key.encode("utf-8", "replace"))
+
+
+async def _caller_of(exchange: Exchange, sent: bytes) -> Principal:
+    chassis = exchange.chassis
+    caller = chassis.callers.known(sent) or await chassis.callers.find(chassis.keys, sent)
     if caller is None:
-        raise unauthenticated(_refusal(key))
-    exchange.chassis.note_key_use(caller.key_id)
+        raise unauthenticated(_refusal(key_of(sent)))
+    chassis.note_key_use(caller.key_id)
     return caller
 
 
@@ -164,24 +188,31 @@ class Callers:
 
     def __init__(self, db: Database, storage: Storage, collections: Sequence[Collection[Any]], clock: Clock) -> None:
         self._db, self._storage, self._collections, self._clock = db, storage, collections, clock
-        self._known: dict[str, Principal] = {}
+        self._known: dict[bytes, Principal] = {}
+        """By a digest of what was sent: no key is kept."""
         self._stamp: Hashable = None
         """That of the collections when they were asked for."""
         self._together = Together(self._identify_all)
 
-    async def find(self, provider: KeyProvider, key_hash: str) -> Principal | None:
-        """The owner of the key of this hash, that is valid now."""
+    def known(self, sent: bytes) -> Principal | None:
+        """The owner of a key that was sent in the same way before, where nothing has changed since."""
         stamp = self._storage.stamp(*self._collections)
+        if stamp is None or stamp != self._stamp:
+            return None
+        caller = self._known.get(_name_of(sent))
+        return caller if caller is not None and (caller.until is None or caller.until > self._clock()) else None
+
+    async def find(self, provider: KeyProvider, sent: bytes) -> Principal | None:
+        """The owner of the key that is sent so, that is valid now."""
+        stamp, asked = self._storage.stamp(*self._collections), (provider, hash_key(key_of(sent)))
         if stamp is None:
-            return await self._together.do((provider, key_hash))
+            return await self._together.do(asked)
         if stamp != self._stamp:
             self._known, self._stamp = {}, stamp
-        known = self._known.get(key_hash)
-        if known is not None and (known.until is None or known.until > self._clock()):
-            return known
-        found = await self._identify((provider, key_hash))
+        known = self._known  # what is found belongs there, and to no later stamp
+        found = await self._identify(asked)
         if found is not None:
-            self._known[key_hash] = found
+            known[_name_of(sent)] = found
         return found
 
     async def _identify(self, asked: _Asked) -> Principal | None:
@@ -192,6 +223,10 @@ class Callers:
         different = list(dict.fromkeys(asked))
         found = dict(zip(different, await asyncio.gather(*map(self._identify, different)), strict=True))
         return [found[each] for each in asked]
+
+
+def _name_of(sent: bytes) -> bytes:
+    return blake2b(sent).digest()
 
 
 def _identify(tx: Tx, provider: KeyProvider, key_hash: str) -> Principal | None:

@@ -6,24 +6,25 @@ from collections.abc import Iterable
 from mmh3 import mmh3_x64_128_digest
 
 from slice_api.chassis.problems import invalid
-from slice_api.chassis.storage.tx import Origin, version_tag
+from slice_api.chassis.storage.tx import Origin
 
 _TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 _LIST = re.compile(r'\s*(W/)?"[\x21\x23-\x7e\x80-\xff]*"\s*(,\s*((W/)?"[\x21\x23-\x7e\x80-\xff]*"\s*)?)*')
 
 
-def body_tag(body: bytes, version: int | None = None) -> str:
-    """A strong ETag: the version of the document, where there is one, and a hash of what is sent."""
-    digest = mmh3_x64_128_digest(body).hex()
-    return f'"{version_tag(version)}.{digest}"' if version is not None else f'"{digest}"'
+def body_tag(body: bytes, version: int | None = None) -> bytes:
+    """A strong ETag: the version of the document as in `version_tag`, where it has one, and a hash of what is sent."""
+    digest = mmh3_x64_128_digest(body).hex().encode()
+    return b'"%x.%b"' % (version, digest) if version is not None else b'"%b"' % digest
 
 
 def answer_version(origin: Origin) -> int | None:
     """The version of the object an answer shows: of the document the path names, else of the only one met."""
-    for key in reversed(origin.keys):
-        if key in origin.seen:
-            return origin.seen[key]
-    return next(iter(origin.seen.values())) if len(origin.seen) == 1 else None
+    keys, seen = origin.keys, origin.seen
+    for key in reversed(keys):
+        if key in seen:
+            return seen[key]
+    return next(iter(seen.values())) if len(seen) == 1 else None
 
 
 def is_unchanged(etag: str, if_none_match: str) -> bool:

@@ -65,9 +65,8 @@ class Place:
 
 def segment_of(path: str) -> str:
     """What a path is filed under: its first segment, with the second one under `/api`."""
-    parts = path.split("/", 3)
-    is_api = parts[1:2] == ["api"]
-    return f"api/{parts[2]}" if is_api and len(parts) > 2 else "".join(parts[1:2])
+    end = path.find("/", 5 if path.startswith("/api/") else 1)
+    return path[1:end] if end > 0 else path[1:]
 
 
 def _is_dynamic(path: str) -> bool:
@@ -170,7 +169,7 @@ class RouteTable(BaseRoute):
             return Match.NONE, {}
         return Match.FULL, {}
 
-    def short_way(self, scope: Scope) -> Target | None:
+    def short_way(self, scope: Scope, exchange: Exchange) -> Target | None:
         """The target of a request that needs nothing of what FastAPI puts around its routes; None for any other.
 
         What it raises is the caller's to answer.
@@ -179,7 +178,7 @@ class RouteTable(BaseRoute):
         found = self._find_first(path, scope["method"]) if path is not None else None
         if found is None:
             return None
-        (target, path_params), exchange = found, exchange_of(scope)
+        target, path_params = found
         if target.call is None or has_repeat_key(target, exchange):
             return None
         self._choose(exchange, target, scope, path_params)
@@ -218,7 +217,7 @@ class RouteTable(BaseRoute):
             path = _clean_path(exchange.scope) or ""
             offered = {method for place, _ in self._fitting(path) for method in place.targets}
             known = self._let_in_headers[target.path] = any_origin_headers(offered, sends)
-        exchange.headers[:] = [*without_origin(exchange.headers), *known] if exchange.headers else known
+        exchange.headers = [*without_origin(exchange.headers), *known] if exchange.headers else known
 
     def url_path_for(self, name: str, /, **path_params: Any) -> Any:
         raise NoMatchFound(name, path_params)
@@ -230,11 +229,15 @@ def _clean_path(scope: Scope) -> str | None:
     None where it is not UTF-8 or holds NUL: nothing can be named by such a one.
     """
     path: str = scope["path"]
-    raw, root = scope.get("raw_path") or path.encode("utf-8", "surrogatepass"), scope.get("root_path")
+    raw, root = scope.get("raw_path"), scope.get("root_path")
+    if raw is None:
+        raw = path.encode("utf-8", "surrogatepass")
     if not (_is_text(raw) if b"%" in raw else raw.isascii()):
         return None
-    is_below = root and (path == root or path.startswith(f"{root}/"))
-    return path[len(root) :] or "/" if root and is_below else path
+    if not root:
+        return path
+    is_below = path == root or path.startswith(f"{root}/")
+    return path[len(root) :] or "/" if is_below else path
 
 
 def _is_text(raw: bytes) -> bool:

@@ -43,6 +43,7 @@ _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 _bits: Final = Random().getrandbits  # noqa: S311 - see where it is used
 _CLIENT_LEFT: Final = 499
 """Told in the log where nothing was answered any more."""
+_MOST_HOSTS: Final = 1_000
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -91,14 +92,13 @@ class _Answer:
     async def give(self, ready: Ready) -> None:
         """Send an answer that is there as a whole."""
         status, headers, body = ready
-        start: Message = {"type": "http.response.start", "status": status, "headers": headers}
-        self._finish_head(start, body)
+        self.status = status = self._finish_head(status, headers, body)
         body = b"" if self._is_muted else body
-        self.has_started, self.status, self.sent_bytes = True, start["status"], len(body)
+        self.has_started, self.sent_bytes = True, len(body)
         send_whole = self._exchange.scope.get(SEND_WHOLE)
-        if send_whole is not None and send_whole(Ready(self.status, headers, body)):
+        if send_whole is not None and send_whole(Ready(status, headers, body)):
             return
-        await self._send(start)
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body})
 
     async def send(self, message: Message) -> None:
@@ -110,9 +110,10 @@ class _Answer:
             return
         if self._start is not None:
             start, self._start = self._start, None
-            start["headers"] = list(start.get("headers", ()))
-            self._finish_head(start, None if message.get("more_body", False) else message.get("body", b""))
-            self.has_started, self.status = True, start["status"]
+            start["headers"] = headers = list(start.get("headers", ()))
+            body = None if message.get("more_body", False) else message.get("body", b"")
+            start["status"] = self.status = self._finish_head(start["status"], headers, body)
+            self.has_started = True
             await self._send(start)
             if self._is_muted:
                 # At once and only once: what has no end (a live stream) is not waited for.
@@ -122,24 +123,25 @@ class _Answer:
         self.sent_bytes += len(message.get("body", b""))
         await self._send(message)
 
-    def _finish_head(self, start: Message, body: bytes | None) -> None:
-        """Complete the head; `body` is None where more of it is to come, so that no ETag can be made of it."""
-        status, headers, exchange = start["status"], start["headers"], self._exchange
-        given, method = dict(headers), exchange.scope["method"]
-        self._is_muted = method == "HEAD"
-        etag = given.get(b"etag")
+    def _finish_head(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes | None) -> int:
+        """Complete the headers and give the status, which may become another.
+
+        `body` is None where more of it is to come, so that no ETag can be made of it.
+        """
+        given, exchange = dict(headers), self._exchange
+        method, origin, etag = exchange.scope["method"], exchange.origin, given.get(b"etag")
         if given.get(b"content-type") == b"application/json":
             if etag is None and body is not None and status in (200, 201):
-                etag = body_tag(body, answer_version(exchange.origin)).encode()
+                etag = body_tag(body, answer_version(origin))
                 headers.append((b"etag", etag))
             if status == 201 and b"location" not in given:
                 headers += _location(exchange)
-            if exchange.origin.next_cursor is not None:
-                headers.append((b"link", _next_link(exchange, exchange.origin.next_cursor)))
+            if origin.next_cursor is not None:
+                headers.append((b"link", _next_link(exchange, origin.next_cursor)))
         is_revalidated = etag is not None and status == 200 and method in ("GET", "HEAD")
-        if is_revalidated and b"if-none-match" in exchange.given and _has_already(exchange, etag):
-            start["status"] = status = 304
-            self._is_muted = True
+        is_known = is_revalidated and b"if-none-match" in exchange.given and _has_already(exchange, etag)
+        status = 304 if is_known else status
+        self._is_muted = is_known or method == "HEAD"
         if status in (204, 304):
             headers[:] = [each for each in headers if each[0] not in (b"content-length", b"content-type")]
         # A route's own Cache-Control and policy stand.
@@ -148,10 +150,12 @@ class _Answer:
         if b"content-security-policy" not in given:
             headers.append(_POLICY)
         headers += SECURITY_HEADERS
-        milliseconds = (perf_counter() - exchange.started) * 1000
-        headers.append((b"x-request-id", exchange.request_id.encode()))
-        headers.append((b"server-timing", b"app;dur=%.2f" % milliseconds))
+        headers += (
+            (b"x-request-id", exchange.request_id.encode()),
+            (b"server-timing", b"app;dur=%.2f" % ((perf_counter() - exchange.started) * 1000)),
+        )
         headers += exchange.headers
+        return status
 
 
 def _location(exchange: Exchange) -> Headers:
@@ -177,7 +181,13 @@ class Edge:
     def __init__(self, app: ASGIApp, chassis: Chassis, overrides: Mapping[Any, Any], *, has_others: bool) -> None:
         self._app = app
         self._chassis = chassis
+        self._table, self._trusted_proxies = chassis.table, chassis.trusted_proxies
+        self._cors_origins = chassis.settings.cors_origins
         self._overrides, self._has_others = overrides, has_others
+        self._good_hosts: set[bytes] = set()
+        """Some that were looked at and are ours: nearly all requests name the same."""
+        self._lines: dict[tuple[str, str, str], dict[str, Any]] = {}
+        """How the log line of a route's requests begins: slice, template and method."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -195,43 +205,53 @@ class Edge:
             metrics.running -= 1
             self._tell(exchange, answer)
             REQUEST_ID.reset(token)
-            del scope[SCOPE_KEY]
+            del scope[SCOPE_KEY]  # they hold each other, and would wait for the garbage collector
 
     def _begin(self, scope: Scope) -> Exchange:
-        chassis, given, peer = self._chassis, by_name(scope["headers"]), scope.get("client")
+        given, peer, trusted = by_name(scope["headers"]), scope.get("client"), self._trusted_proxies
         request_id = _request_id(given)
-        forwarded_for = header(given, b"x-forwarded-for") if chassis.trusted_proxies else None
-        client = client_address(peer[0] if peer else "", forwarded_for, chassis.trusted_proxies)
-        origin = Origin(request_id=request_id)
-        exchange = scope[SCOPE_KEY] = Exchange(chassis, scope, request_id, perf_counter(), given, client, origin)
+        forwarded_for = header(given, b"x-forwarded-for") if trusted else None
+        client = client_address(peer[0] if peer else "", forwarded_for, trusted)
+        exchange = Exchange(self._chassis, scope, request_id, perf_counter(), given, client, Origin(None, request_id))
+        scope[SCOPE_KEY] = exchange
         return exchange
 
     async def _run(self, scope: Scope, exchange: Exchange, receive: Receive, answer: _Answer) -> None:
-        host = header(exchange.given, b"host")
-        settings = self._chassis.settings
-        if host is not None and not (is_sane_host(host) and is_allowed_host(host, settings.allowed_hosts)):
+        given = exchange.given
+        host = given.get(b"host", b"")
+        if host not in self._good_hosts and not self._is_good_host(given):
             await self._refuse(
                 scope, exchange, receive, answer, malformed_request("The Host header names no host of ours.")
             )
             return
-        if settings.cors_origins and b"origin" in exchange.given:
-            origin = exchange.given[b"origin"].decode("latin-1")
-            exchange.headers += cors_headers(origin, settings.cors_origins)
-            if is_preflight(scope["method"], exchange.given) and is_let_in(exchange.headers):
+        if self._cors_origins and b"origin" in given:
+            exchange.headers = cors_headers(given[b"origin"].decode("latin-1"), self._cors_origins)
+            if is_preflight(scope["method"], given) and is_let_in(exchange.headers):
                 await answer.send({"type": "http.response.start", "status": 204, "headers": preflight_headers()})
                 await answer.send({"type": "http.response.body"})
                 return
         # What FastAPI puts around its routes is for files of forms, telemetry and its own errors: a fifth of the time.
-        target = None if self._has_others or self._overrides else self._chassis.table.short_way(scope)
+        target = None if self._has_others or self._overrides else self._table.short_way(scope, exchange)
         if target is None or target.call is None:
             await self._app(scope, receive, answer.send)
             return
         receive = await admit(target, exchange, scope, receive)
-        found = await target.call(scope, receive, exchange.value)
-        if isinstance(found, Ready):
+        found = await target.call(scope, receive, exchange)
+        if found.__class__ is Ready:
             await answer.give(found)
             return
         await (found if isinstance(found, Response) else self._app)(scope, receive, answer.send)
+
+    def _is_good_host(self, given: HeaderMap) -> bool:
+        """Whether the Host header names us, or is not there."""
+        host = header(given, b"host")
+        if host is None:
+            return True
+        if not (is_sane_host(host) and is_allowed_host(host, self._chassis.settings.allowed_hosts)):
+            return False
+        if len(self._good_hosts) < _MOST_HOSTS:
+            self._good_hosts.add(given[b"host"])
+        return True
 
     async def _refuse(
         self, scope: Scope, exchange: Exchange, receive: Receive, answer: _Answer, problem: Problem
@@ -252,23 +272,38 @@ class Edge:
 
     def _tell(self, exchange: Exchange, answer: _Answer) -> None:
         seconds = perf_counter() - exchange.started
-        target, caller, method = exchange.target, exchange.caller, exchange.scope["method"]
-        slice_name, route = (target.slice_name, target.path) if target else ("", "")
+        scope, target, caller = exchange.scope, exchange.target, exchange.caller
+        method = scope["method"]
+        counted = method if method in _METHODS else "OTHER"
+        labels = (target.slice_name, target.path, counted) if target is not None else ("", "", counted)
         status = answer.status or _CLIENT_LEFT
-        self._chassis.metrics.answered(slice_name, route, method if method in _METHODS else "OTHER", status, seconds)
+        self._chassis.metrics.answered(labels, status, seconds)
         line = {
-            **REQUEST_LINE,
+            **(self._lines.get(labels) or self._line_of(labels)),
             "method": method,
-            "route": route or None,
-            "path": _shown_path(exchange),
+            "path": scope["path"] if target is None or not target.has_secret_path else target.path,
             "status": status,
             "duration_ms": round(seconds * 1000, 2),
             "bytes": answer.sent_bytes,
-            "slice": slice_name or None,
-            "key_id": caller.key_id if caller else None,
+            "key_id": caller.key_id if caller is not None else None,
             "client": exchange.client,
             "request_id": exchange.request_id,
         }
         if b"traceparent" in exchange.given and (trace_id := _trace_id(exchange.given)):
             line["trace_id"] = trace_id
         self._chassis.tell_request(line)
+
+    def _line_of(self, labels: tuple[str, str, str]) -> dict[str, Any]:
+        """What the log lines of a route have in common; what they have not has its place in the order."""
+        slice_name, route, _ = labels
+        line = self._lines[labels] = {
+            **REQUEST_LINE,
+            "method": None,
+            "route": route or None,
+            "path": None,
+            "status": None,
+            "duration_ms": None,
+            "bytes": None,
+            "slice": slice_name or None,
+        }
+        return line

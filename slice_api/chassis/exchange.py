@@ -1,5 +1,6 @@
 """What is known of the request in hand; it lies in the ASGI scope and goes with it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -7,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import Field
 from starlette.types import Scope
 
-from slice_api.chassis.addresses import base_url, is_sane_host
-from slice_api.chassis.headers import HeaderMap, header
+from slice_api.chassis.addresses import base_url, base_url_by_proxy
+from slice_api.chassis.headers import HeaderMap
 from slice_api.chassis.schemas import Schema
 from slice_api.chassis.storage.tx import Origin
 
@@ -40,7 +41,7 @@ class Principal(Schema):
         return scope in self.scopes or "admin" in self.scopes
 
 
-@dataclass(slots=True)
+@dataclass
 class Exchange:
     """One request and its answer, from the first byte to the log line."""
 
@@ -53,23 +54,24 @@ class Exchange:
     client: str
     """The address of the client, behind trusted proxies."""
     origin: Origin
-    target: "Target | None" = None
+    target: "Target | None" = field(default=None, init=False)
     """The route that answers, once it is known."""
-    caller: Principal | None = None
-    is_session: bool = False
-    is_admitted: bool = False
+    caller: Principal | None = field(default=None, init=False)
+    is_session: bool = field(default=False, init=False)
+    is_admitted: bool = field(default=False, init=False)
     """Whether it has passed all that its route asks of a request before it runs."""
-    value: Any = NO_BODY
+    value: Any = field(default=NO_BODY, init=False)
     """What the JSON body holds, where the route reads one and it has been read."""
-    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    headers: Sequence[tuple[bytes, bytes]] = field(default=(), init=False)
     """More headers for the answer, such as RateLimit."""
 
     @property
     def base_url(self) -> str:
         """Scheme and host the client used, such as https://example.org."""
-        public_url, host = self.chassis.settings.public_url, header(self.given, b"host")
-        own = host if host and is_sane_host(host) else "localhost"
-        return public_url or base_url(self.scope, self.given, own, self.chassis.trusted_proxies)
+        chassis, scope, given = self.chassis, self.scope, self.given
+        if chassis.trusted_proxies and not chassis.settings.public_url:
+            return base_url_by_proxy(scope, given, chassis.trusted_proxies)
+        return chassis.settings.public_url or base_url(scope.get("scheme", "http"), given.get(b"host", b""))
 
 
 def exchange_of(scope: Any) -> Exchange:

@@ -5,14 +5,14 @@ from urllib.parse import parse_qsl
 from starlette.types import Receive, Scope, Send
 
 from slice_api.chassis.addresses import address_group
-from slice_api.chassis.authentication import authenticate
+from slice_api.chassis.authentication import authenticate, known_caller
 from slice_api.chassis.bodies import check_json, limited, read_body, replayed
 from slice_api.chassis.conditional import expected_versions
-from slice_api.chassis.exchange import Exchange
+from slice_api.chassis.exchange import Exchange, Principal
 from slice_api.chassis.headers import HeaderMap, header
 from slice_api.chassis.idempotency import run_once
 from slice_api.chassis.negotiation import accepts
-from slice_api.chassis.policies import ANY_KEY, Target
+from slice_api.chassis.policies import Target
 from slice_api.chassis.problems import (
     Fault,
     Problem,
@@ -35,18 +35,25 @@ async def admit(target: Target, exchange: Exchange, scope: Scope, receive: Recei
 
     Gives the receiving side for the route.
     """
-    headers = exchange.given
+    headers, method = exchange.given, scope["method"]
     if target.scope is not None:
-        await _identify(target, exchange, scope)
+        caller = exchange.caller = known_caller(exchange) or await _identify(target, exchange, scope)
+        exchange.origin.by = caller.key_id
     if target.rate is not None:
         await _spend(target, exchange, target.rate)
-    _check_scope(target, exchange)
-    if target.is_json and b"accept" in headers:
+    if target.scope:
+        _check_scope(exchange, target.scope)
+    if b"accept" in headers and target.is_json:
         _check_accept(headers)
-    if _has_body(headers):
+    if b"content-length" in headers or b"transfer-encoding" in headers:
         receive = await _receiving(target, exchange, receive)
-    _note_conditions(target, exchange, scope, headers)
-    if exchange.chassis.closing.is_set() and scope["method"] not in ("GET", "HEAD"):
+    if scope["query_string"] and target.is_api:
+        _refuse_nul(scope["query_string"])
+    # The transactions of this request are told which object the path names, and which versions of it are expected.
+    exchange.origin.keys = tuple(map(str, scope["path_params"].values()))
+    if b"if-match" in headers and method in ("PUT", "PATCH", "DELETE"):
+        exchange.origin.expected = expected_versions(header(headers, b"if-match") or "")
+    if method not in ("GET", "HEAD") and exchange.chassis.closing.is_set():
         raise unavailable("The service is shutting down.")
     exchange.is_admitted = True
     return receive
@@ -54,6 +61,8 @@ async def admit(target: Target, exchange: Exchange, scope: Scope, receive: Recei
 
 async def _receiving(target: Target, exchange: Exchange, receive: Receive) -> Receive:
     """The receiving side of a body: within its limit, and where the route reads JSON held against its rules."""
+    if not _has_body(exchange.given):
+        return receive
     receive = limited(receive, exchange.given, target.max_body_bytes, exchange.chassis.settings.body_seconds)
     if not target.takes_json:
         return receive
@@ -78,35 +87,33 @@ def has_repeat_key(target: Target, exchange: Exchange) -> bool:
     return may_be_repeated and b"idempotency-key" in exchange.given
 
 
-async def _identify(target: Target, exchange: Exchange, scope: Scope) -> None:
+async def _identify(target: Target, exchange: Exchange, scope: Scope) -> Principal:
     """Find out who asks. On public routes nobody does that: a key that is wrong does no harm there."""
     try:
-        exchange.caller = await authenticate(exchange, scope)
+        return await authenticate(exchange, scope)
     except StorageAway:
         raise
     except Problem:
         if target.rate is not None:
             await _spend(target, exchange, target.rate)
         raise
-    exchange.origin.by = exchange.caller.key_id
 
 
 async def _spend(target: Target, exchange: Exchange, rate: tuple[int, int]) -> None:
-    who = f"key:{exchange.caller.key_id}" if exchange.caller else f"address:{address_group(exchange.client)}"
-    quota, window = rate
-    allowance = await exchange.chassis.rate_limiter.hit(f"{target.rate_share}:{who}", quota, window)
+    share, caller, (quota, window) = target.rate_share, exchange.caller, rate
+    name = f"{share}:key:{caller.key_id}" if caller else f"{share}:address:{address_group(exchange.client)}"
+    allowance = await exchange.chassis.rate_limiter.hit(name, quota, window)
+    told = rate_headers(allowance, quota, window)
     if exchange.headers:
-        exchange.headers[:] = [each for each in exchange.headers if not each[0].startswith(b"ratelimit")]
-    exchange.headers += rate_headers(allowance, quota, window)
+        told = [*(each for each in exchange.headers if not each[0].startswith(b"ratelimit")), *told]
+    exchange.headers = told
     if allowance.is_exceeded:
         raise rate_limited(allowance.retry_seconds)
 
 
-def _check_scope(target: Target, exchange: Exchange) -> None:
-    if exchange.caller is None or target.scope in (None, ANY_KEY):
-        return
-    if not exchange.caller.has_scope(target.scope):
-        raise missing_scope(target.scope)
+def _check_scope(exchange: Exchange, scope: str) -> None:
+    if exchange.caller is not None and not exchange.caller.has_scope(scope):
+        raise missing_scope(scope)
 
 
 def _check_accept(headers: HeaderMap) -> None:
@@ -128,18 +135,11 @@ def _check_content_type(target: Target, headers: HeaderMap) -> None:
         raise unsupported_media_type(given, taken=", ".join(taken), is_patch=is_patch)
 
 
-def _note_conditions(target: Target, exchange: Exchange, scope: Scope, headers: HeaderMap) -> None:
-    """Tell the transactions of this request which object the path names, and which versions of it are expected."""
-    origin = exchange.origin
-    origin.keys = tuple(map(str, scope["path_params"].values()))
-    if scope["method"] in ("PUT", "PATCH", "DELETE") and b"if-match" in headers:
-        origin.expected = expected_versions(header(headers, b"if-match") or "")
-    if b"%00" in scope["query_string"] and target.is_api:
-        _refuse_nul(scope["query_string"].decode("latin-1"))
-
-
-def _refuse_nul(query: str) -> None:
-    names = [name for name, value in parse_qsl(query, keep_blank_values=True) if "\0" in name + value]
+def _refuse_nul(query: bytes) -> None:
+    if b"%00" not in query:
+        return
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    names = [name for name, value in pairs if "\0" in name + value]
     raise all_invalid(
         [
             Fault(pointer=f"query/{name.replace(chr(0), '')}", detail="must not hold the character NUL")

@@ -32,6 +32,9 @@ REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 _SECRET_NAMES = frozenset({"key", "api_key", "password", "secret", "token", "cookie", "authorization", "x-api-key"})
 
+_SECOND: Final = 1_000_000_000
+"""In nanoseconds."""
+
 EventDict = MutableMapping[str, Any]
 Write = Callable[[bytes], object]
 TellRequest = Callable[[dict[str, Any]], None]
@@ -49,11 +52,13 @@ class LineWriter:
 
     def msg(self, line: str | bytes) -> None:
         text = line if isinstance(line, bytes) else line.encode("utf-8", "backslashreplace")
-        if b"slice_" in text:
-            text = KEY_IN_TEXT.sub(b"slice_***", text)
-        self._write(text + b"\n")
+        self._write(_without_keys(text) + b"\n")
 
     debug = info = warning = error = critical = exception = msg
+
+
+def _without_keys(text: bytes) -> bytes:
+    return KEY_IN_TEXT.sub(b"slice_***", text) if b"slice_" in text else text
 
 
 def write_to_stderr(line: bytes) -> None:
@@ -80,13 +85,14 @@ def _hide_secrets(_: Any, __: str, event: EventDict) -> EventDict:
 
 def _clock_text() -> Callable[[], str]:
     """Gives this moment as text; what all lines of one second share is written once."""
-    known, text = 0, ""
+    begun, text = 0, ""
 
     def now() -> str:
-        nonlocal known, text
-        seconds, rest = divmod(time_ns(), 1_000_000_000)
-        if seconds != known:
-            known, text = seconds, f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
+        nonlocal begun, text
+        rest = time_ns() - begun
+        if not 0 <= rest < _SECOND:
+            seconds, rest = divmod(rest + begun, _SECOND)
+            begun, text = seconds * _SECOND, f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
         return f"{text}.{rest // 1000:06}Z"
 
     return now
@@ -182,11 +188,12 @@ def make_request_teller(settings: Settings, write: Write = write_to_stderr) -> T
         return lambda line: logger.info(**{name: line[name] for name in line if name not in ("at", "level")})
     if _level_of(settings) > logging.INFO:
         return lambda _: None
-    time, line_writer = _clock_text(), LineWriter(write)
+    time = _clock_text()
 
     def tell(line: dict[str, Any]) -> None:
         line["at"] = time()
-        line_writer.msg(_written(line))
+        text = _written(line)
+        write((_without_keys(text) if b"slice_" in text else text) + b"\n")
 
     return tell
 

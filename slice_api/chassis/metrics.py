@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from slice_api.chassis.clock import Clock, system_clock
 from slice_api.chassis.signals import wait_for
-from slice_api.chassis.tallies import HISTOGRAM_BOUNDS, TICK_SECONDS, Answers, Tally
+from slice_api.chassis.tallies import HISTOGRAM_BOUNDS, TICK_SECONDS, Answers, Labels
 
 _NAMES = (*map(str, map(float, HISTOGRAM_BOUNDS)), "+Inf")
 _LABELS = ("slice", "route", "method")
@@ -57,13 +57,9 @@ class Metrics:
         self.healthy = Gauge("slice_healthy", "Whether the health check passes.", ("part",), registry=self.registry)
         self.storage_up = Gauge("slice_storage_up", "Whether storage answers.", registry=self.registry)
 
-    def answered(self, slice_name: str, route: str, method: str, status: int, seconds: float) -> None:
+    def answered(self, labels: Labels, status: int, seconds: float) -> None:
         """Count one answer."""
-        labels, fresh = (slice_name, route, method), self.answers.fresh
-        tally = fresh.get(labels)
-        if tally is None:
-            tally = fresh[labels] = Tally()
-        tally.note(status // 100, seconds)
+        self.answers.fresh[labels, status // 100].append(seconds)
 
     def open_streams(self) -> int:
         """How many live streams are being read."""

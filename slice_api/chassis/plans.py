@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from starlette.responses import FileResponse, StreamingResponse
 from starlette.types import Receive, Scope
 
-from slice_api.chassis.exchange import NO_BODY, Exchange, exchange_of
+from slice_api.chassis.exchange import NO_BODY, Exchange
 
 _UNCHANGING: Final = (str, int, float, bool, tuple, type(None))
 """Defaults that no call can change, so that all may be given the same."""
@@ -42,12 +42,9 @@ class Ready(NamedTuple):
 
 
 class Call(Protocol):
-    """A prepared call; None when the request is FastAPI's to answer. `value` is what the JSON body holds, or NO_BODY.
+    """A prepared call; None when the request is FastAPI's to answer, and then nothing of the route has run."""
 
-    Nothing of the route has run when it gives None.
-    """
-
-    async def __call__(self, scope: Scope, receive: Receive, value: Any) -> Ready | Response | None: ...
+    async def __call__(self, scope: Scope, receive: Receive, exchange: Exchange) -> Ready | Response | None: ...
 
 
 class _Step(NamedTuple):
@@ -154,6 +151,13 @@ Answer = Callable[[Any, Response | None], Ready | Response]
 Write = Callable[[Any], bytes]
 
 
+_WITHOUT_LENGTH: Final = (204, 304)
+
+
+def _has_body(status: int) -> bool:
+    return status >= 200 and status not in _WITHOUT_LENGTH
+
+
 def _as_it_is(response: Response, _: Response | None) -> Ready | Response:
     """A Response of the route's own: whole where it is one, itself where it is sent piece by piece."""
     is_pieced = isinstance(response, StreamingResponse | FileResponse)
@@ -169,21 +173,24 @@ class _Written:
     status: int
     field: Any
     model: Any
+    """What `write` takes as it is; None where nothing is, or where the status has no body."""
     write: Write
-    """Writes an object that is of the model already."""
     options: dict[str, Any]
 
     def __call__(self, value: Any, given: Response | None) -> Ready | Response:
+        if value.__class__ is self.model and given is None:
+            body = self.write(value)
+            return Ready(self.status, [(b"content-length", b"%d" % len(body)), _JSON_TYPE], body)
         if isinstance(value, Response):
             return _as_it_is(value, given)
         status = self.status if given is None or not given.status_code else given.status_code
-        body = self._body(value) if status >= 200 and status not in (204, 304) else b""
-        length = [] if status in (204, 304) else [(b"content-length", b"%d" % len(body))]
+        body = self._body(value) if _has_body(status) else b""
+        length = [] if status in _WITHOUT_LENGTH else [(b"content-length", b"%d" % len(body))]
         more = given.raw_headers if given is not None else ()
         return Ready(status, [*length, _JSON_TYPE, *more], body)
 
     def _body(self, value: Any) -> bytes:
-        if type(value) is self.model:
+        if value.__class__ is self.model:
             return self.write(value)
         known, faults = self.field.validate(value, {}, loc=("response",))
         if faults:
@@ -214,7 +221,8 @@ def _answer_of(context: Any, hint: Any) -> Answer:
     options = {name: getattr(context, f"response_model_{name}") for name in names}
     is_taken_as_it_is = model.model_config.get("revalidate_instances", "never") == "never"
     write = partial(model.__pydantic_serializer__.to_json, **{name: each for name, each in options.items() if each})
-    return _Written(context.status_code or 200, field, model if is_taken_as_it_is else None, write, options)
+    status = context.status_code or 200
+    return _Written(status, field, model if is_taken_as_it_is and _has_body(status) else None, write, options)
 
 
 def prepared(context: Any) -> Call | None:
@@ -232,20 +240,17 @@ def prepared(context: Any) -> Call | None:
     return _call_of(plan, tuple(context.param_convertors), context.body_field, answer)
 
 
-def _prepared_step(step: _Step) -> tuple[Find | None, Callable[..., Awaitable[Any]], tuple[int, ...]]:
-    return getattr(step.function, FINDS, None), step.function, step.places
-
-
 def _call_of(plan: _Plan, texts: Sequence[str], body_field: Any, answer: Answer) -> Call:
     *first, (endpoint, places) = plan.steps
-    before = [_prepared_step(step) for step in first]
+    before = [(getattr(step.function, FINDS, None), step.function, step.places) for step in first]
     needs_request = any(_REQUEST in needed for find, _, needed in [*before, (None, endpoint, places)] if find is None)
     needs_response = any(_RESPONSE in step.places for step in plan.steps)
     takes_query = plan.takes_query
 
-    async def call(scope: Scope, receive: Receive, value: Any) -> Ready | Response | None:
+    async def call(scope: Scope, receive: Receive, exchange: Exchange) -> Ready | Response | None:
         if takes_query and scope["query_string"]:
             return None
+        value = exchange.value
         if body_field is not None:
             if value is NO_BODY:
                 return None
@@ -255,7 +260,6 @@ def _call_of(plan: _Plan, texts: Sequence[str], body_field: Any, answer: Answer)
         given = _blank() if needs_response else None
         request = Request(scope, receive) if needs_request else None
         values: list[Any] = [request, value, given, *map(scope["path_params"].__getitem__, texts)]
-        exchange = exchange_of(scope)
         for find, function, needed in before:
             if find is not None:
                 values.append(find(exchange))

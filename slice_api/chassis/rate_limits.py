@@ -60,8 +60,11 @@ def allowance_of(arrival: int, now: int, quota: int, interval: int, *, is_exceed
     """What to tell of a bucket by its arrival time; all times in microseconds."""
     full_in = arrival - now if arrival > now else 0
     remaining = quota + -full_in // interval  # -(-a // b) is a / b, rounded up
-    retry_in = full_in + interval - quota * interval if is_exceeded else 0
-    return Allowance(is_exceeded, max(0, remaining), -(-full_in // MICROSECONDS), -(-retry_in // MICROSECONDS))
+    reset_in = -(-full_in // MICROSECONDS)
+    if not is_exceeded:
+        return Allowance(is_exceeded, remaining, reset_in, 0)
+    retry_in = full_in + interval - quota * interval
+    return Allowance(is_exceeded, max(0, remaining), reset_in, -(-retry_in // MICROSECONDS))
 
 
 class MemoryRateLimiter:
@@ -73,12 +76,12 @@ class MemoryRateLimiter:
         self._sweep_at = _SWEEP_FROM
 
     async def hit(self, name: str, quota: int, window_seconds: int) -> Allowance:
-        now = round(self._seconds() * MICROSECONDS)
+        now, arrivals = int(self._seconds() * MICROSECONDS), self._arrivals
         interval = interval_of(quota, window_seconds)
-        arrival, is_exceeded = spend(self._arrivals.get(name, 0), now, quota, interval)
+        arrival, is_exceeded = spend(arrivals.get(name, 0), now, quota, interval)
         if not is_exceeded:
-            self._arrivals[name] = arrival
-            if len(self._arrivals) >= self._sweep_at:
+            arrivals[name] = arrival
+            if len(arrivals) >= self._sweep_at:
                 self._sweep(now)
         return allowance_of(arrival, now, quota, interval, is_exceeded=is_exceeded)
 

@@ -5,8 +5,8 @@ what is kept does not grow with the requests.
 """
 
 from bisect import bisect_left
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import accumulate, pairwise
 from math import ceil, log
@@ -51,14 +51,13 @@ class Tally:
         self.by_time: dict[int, int] = {}
         self.seconds = self.slowest = 0.0
 
-    def note(self, status_class: int, seconds: float) -> None:
-        """Count one answer. Every request passes here."""
-        by_class, by_time, bucket = self.by_class, self.by_time, bisect_left(_BOUNDS, seconds)
-        by_class[status_class] = by_class.get(status_class, 0) + 1
-        by_time[bucket] = by_time.get(bucket, 0) + 1
-        self.seconds += seconds
-        if seconds > self.slowest:
-            self.slowest = seconds
+    def note(self, status_class: int, times: Sequence[float]) -> None:
+        """Count answers of one class of status, by the time of each."""
+        self.by_class[status_class] = self.by_class.get(status_class, 0) + len(times)
+        for bucket, count in Counter(bisect_left(_BOUNDS, seconds) for seconds in times).items():
+            self.by_time[bucket] = self.by_time.get(bucket, 0) + count
+        self.seconds += sum(times)
+        self.slowest = max(self.slowest, max(times))
 
     @property
     def count(self) -> int:
@@ -157,9 +156,9 @@ _INTERVAL, _MINUTE = INTERVAL_SECONDS // TICK_SECONDS, 60 // TICK_SECONDS
 class Answers:
     """The answers of one app: since it began, of the last minutes, and by interval.
 
-    Counted on the app's loop alone, without the locks that threads would need. What came since the last tick is in
-    `fresh`; a tick puts it with the rest, so that what is read between two ticks is the same each time. Of an interval
-    that is over only the summary of each slice is kept.
+    Counted on the app's loop alone, without the locks that threads would need. The times of what came since the last
+    tick are in `fresh`, by label and class of status; a tick counts them and puts them with the rest, so that what is
+    read between two ticks is the same each time. Of an interval that is over only the summary of each slice is kept.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -171,7 +170,7 @@ class Answers:
         """All the minutes together."""
         self._closed: deque[tuple[int, dict[str | None, Summary]]] = deque(maxlen=KEPT_INTERVALS)
         self._open: dict[str | None, Tally] = {}
-        self.fresh: dict[Labels, Tally] = {}
+        self.fresh: defaultdict[tuple[Labels, int], list[float]] = defaultdict(list)
         self.streams: set[Labels] = set()
         """What is not timed with its slice: a live stream lasts while somebody listens."""
 
@@ -209,12 +208,19 @@ class Answers:
         minute = self._tick // _MINUTE
         if not self._minutes or self._minutes[-1][0] != minute:
             self._minutes.append((minute, {}))
-        for labels, tally in self.fresh.items():
+        for labels, tally in self._counted().items():
             for kept in (self._total, self._recent, self._minutes[-1][1]):
                 kept.setdefault(labels, Tally()).add(tally)
             for name in (labels[0], ALL) if labels not in self.streams else ():
                 self._open.setdefault(name, Tally()).add(tally)
         self.fresh.clear()
+
+    def _counted(self) -> dict[Labels, Tally]:
+        """The fresh ones, counted: many at once in a fraction of the time that each would take by itself."""
+        counted: dict[Labels, Tally] = {}
+        for (labels, status_class), times in self.fresh.items():
+            counted.setdefault(labels, Tally()).note(status_class, times)
+        return counted
 
     @property
     def _oldest_minute(self) -> int:
@@ -250,8 +256,9 @@ class Answers:
 
     def everything(self) -> Iterator[tuple[Labels, Tally]]:
         """All answers since the beginning, the fresh ones among them."""
-        for labels in {**self._total, **self.fresh}:
-            both = [each[labels] for each in (self._total, self.fresh) if labels in each]
+        fresh = self._counted()
+        for labels in {**self._total, **fresh}:
+            both = [each[labels] for each in (self._total, fresh) if labels in each]
             yield labels, both[0] if len(both) == 1 else together(both)
 
 

@@ -33,7 +33,7 @@ unhurried = settings(max_examples=80, deadline=None, suppress_health_check=[Heal
 def _tally_of(answers: Sequence[tuple[int, float]]) -> Tally:
     tally = Tally()
     for status, seconds in answers:
-        tally.note(status // 100, seconds)
+        tally.note(status // 100, [seconds])
     return tally
 
 
@@ -106,7 +106,7 @@ def test_prometheus_is_told_what_was_answered(answers: list[tuple[int, float]], 
         if index == ticked:
             clock.advance(seconds=2)
             metrics.answers.tick()
-        metrics.answered("links", "/{slug}", "GET", status, seconds)
+        metrics.answered(("links", "/{slug}", "GET"), status, seconds)
     times = [seconds for _, seconds in answers]
     buckets = _samples(metrics, "slice_request_duration_seconds_bucket")
     labels = ("links", "/{slug}", "GET")
@@ -136,7 +136,7 @@ def metrics(clock: FrozenClock) -> Metrics:
 
 def _answer(metrics: Metrics, count: int = 1, *, name: str = "links", seconds: float = 0.25, status: int = 200) -> None:
     for _ in range(count):
-        metrics.answered(name, f"/api/{name}", "GET", status, seconds)
+        metrics.answered((name, f"/api/{name}", "GET"), status, seconds)
 
 
 def _pass(metrics: Metrics, clock: FrozenClock, seconds: float) -> None:

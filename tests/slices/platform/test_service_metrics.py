@@ -22,7 +22,7 @@ def answer(app: FastAPI) -> Answer:
 
     def count(name: str, *, times: int = 1, ms: float = 1.0, status: int = 200) -> None:
         for _ in range(times):
-            chassis_of(app).metrics.answered(name, f"/api/{name}", "GET", status, ms / 1000)
+            chassis_of(app).metrics.answered((name, f"/api/{name}", "GET"), status, ms / 1000)
 
     return count
 
@@ -135,7 +135,7 @@ async def test_live_streams_are_listed_and_not_timed(
     if not streams:
         pytest.skip("no slice has a live stream")
     name, route, method = min(streams)
-    metrics.answered(name, route, method, 200, 3600)
+    metrics.answered((name, route, method), 200, 3600)
     clock.advance(seconds=2)
     told = await _read(client)
     row = _row(told["routes"], slice=name, route=route)
@@ -163,7 +163,7 @@ async def test_between_two_ticks_nothing_is_sent_again(client: httpx.AsyncClient
 
 async def test_figures_are_kept_up_to_date_though_nobody_reads_them(app: FastAPI, clock: FrozenClock) -> None:
     metrics = chassis_of(app).metrics
-    metrics.answered("links", "/api/links", "GET", 200, 0.001)
+    metrics.answered(("links", "/api/links", "GET"), 200, 0.001)
     clock.advance(seconds=2)
     closing = asyncio.Event()
     running = asyncio.create_task(metrics.run(closing))
