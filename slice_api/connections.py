@@ -29,7 +29,7 @@ from slice_api.chassis.addresses import address_group, is_in
 from slice_api.chassis.assembly import Chassis
 from slice_api.chassis.edge import API_CSP, SECURITY_HEADERS
 from slice_api.chassis.exchange import SCOPE_KEY, SEND_WHOLE
-from slice_api.chassis.plans import Ready
+from slice_api.chassis.headers import Headers
 from slice_api.chassis.problems import (
     MEDIA_TYPE,
     Problem,
@@ -384,12 +384,11 @@ class Connection(HttpToolsProtocol):
         return exchange.request_id if exchange else os.urandom(8).hex()
 
 
-def _send_whole(cycle: RequestResponseCycle, ready: Ready) -> bool:
+def _send_whole(cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes) -> bool:
     """Send an answer that is there as a whole by one write; gives whether that was possible.
 
     Uvicorn looks at each header by itself and writes twice. What is out of the common is left to it.
     """
-    status, headers, body = ready
     given, is_head = dict(headers), cycle.scope["method"] == "HEAD"
     is_awaited = cycle.keep_alive and not (cycle.response_started or cycle.disconnected or cycle.flow.write_paused)
     has_end = status in _WITHOUT_BODY or given.get(b"content-length") == b"%d" % len(body)

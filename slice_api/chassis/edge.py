@@ -43,6 +43,7 @@ _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 _bits: Final = Random().getrandbits  # noqa: S311 - see where it is used
 _CLIENT_LEFT: Final = 499
 """Told in the log where nothing was answered any more."""
+_NO_HOST: Final = "The Host header names no host of ours."
 _MOST_HOSTS: Final = 1_000
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -76,86 +77,88 @@ def _shown_path(exchange: Exchange) -> str:
     return target.path if target and target.has_secret_path else str(exchange.scope["path"])
 
 
-class _Answer:
-    """The sending side of one exchange: adds the headers, makes the ETag, keeps the figures for the log."""
+def _finish_head(exchange: Exchange, status: int, headers: list[tuple[bytes, bytes]], body: bytes | None) -> int:
+    """Complete the headers of an answer and give its status, which may become another.
 
-    __slots__ = ("_exchange", "_is_muted", "_send", "_start", "has_started", "sent_bytes", "status")
+    `body` is None where more of it is to come, so that no ETag can be made of it.
+    """
+    given, method, origin = dict(headers), exchange.scope["method"], exchange.origin
+    etag = given.get(b"etag")
+    if given.get(b"content-type") == b"application/json":
+        if etag is None and body is not None and status in (200, 201):
+            etag = body_tag(body, answer_version(origin))
+            headers.append((b"etag", etag))
+        if status == 201 and b"location" not in given:
+            headers += _location(exchange)
+        if origin.next_cursor is not None:
+            headers.append((b"link", _next_link(exchange, origin.next_cursor)))
+    is_revalidated = etag is not None and status == 200 and method in ("GET", "HEAD")
+    if is_revalidated and b"if-none-match" in exchange.given and _has_already(exchange, etag):
+        status = 304
+    if status in (204, 304):
+        headers[:] = [each for each in headers if each[0] not in (b"content-length", b"content-type")]
+    # A route's own Cache-Control and policy stand.
+    if b"cache-control" not in given:
+        headers.append(_ASK_AGAIN if is_revalidated else _NOT_KEPT)
+    if b"content-security-policy" not in given:
+        headers.append(_POLICY)
+    headers += SECURITY_HEADERS
+    headers += (
+        (b"x-request-id", exchange.request_id.encode()),
+        (b"server-timing", b"app;dur=%.2f" % ((perf_counter() - exchange.started) * 1000)),
+    )
+    headers += exchange.headers
+    exchange.status = status
+    return status
 
-    def __init__(self, exchange: Exchange, send: Send) -> None:
-        self._exchange, self._send = exchange, send
-        self._start: Message | None = None
-        self._is_muted = False
-        self.status = 0
-        self.sent_bytes = 0
-        self.has_started = False
 
-    async def give(self, ready: Ready) -> None:
-        """Send an answer that is there as a whole."""
-        status, headers, body = ready
-        self.status = status = self._finish_head(status, headers, body)
-        body = b"" if self._is_muted else body
-        self.has_started, self.sent_bytes = True, len(body)
-        send_whole = self._exchange.scope.get(SEND_WHOLE)
-        if send_whole is not None and send_whole(Ready(status, headers, body)):
-            return
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
-        await self._send({"type": "http.response.body", "body": body})
+def _is_muted(exchange: Exchange) -> bool:
+    """Whether the answer, whose head is complete, has no body."""
+    return exchange.status == 304 or exchange.scope["method"] == "HEAD"
 
-    async def send(self, message: Message) -> None:
+
+async def _give(exchange: Exchange, send: Send, ready: Ready) -> None:
+    """Send an answer that is there as a whole."""
+    status, headers, body = ready
+    status = _finish_head(exchange, status, headers, body)
+    if _is_muted(exchange):
+        body = b""
+    exchange.has_started, exchange.sent_bytes = True, len(body)
+    send_whole = exchange.scope.get(SEND_WHOLE)
+    if send_whole is not None and send_whole(status, headers, body):
+        return
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _sending(exchange: Exchange, send: Send) -> Send:
+    """The sending side for whoever sends an answer piece by piece: its head waits for the beginning of its body."""
+    start: Message | None = None
+
+    async def send_piece(message: Message) -> None:
+        nonlocal start
         if message["type"] == "http.response.start":
-            self.status, self._start = message["status"], message
+            exchange.status, start = message["status"], message
             return
         if message["type"] != "http.response.body":
-            await self._send(message)
+            await send(message)
             return
-        if self._start is not None:
-            start, self._start = self._start, None
-            start["headers"] = headers = list(start.get("headers", ()))
+        if start is not None:
+            head, start = start, None
+            headers = list(head.get("headers", ()))
             body = None if message.get("more_body", False) else message.get("body", b"")
-            start["status"] = self.status = self._finish_head(start["status"], headers, body)
-            self.has_started = True
-            await self._send(start)
-            if self._is_muted:
+            status = _finish_head(exchange, head["status"], headers, body)
+            exchange.has_started = True
+            await send({**head, "status": status, "headers": headers})
+            if _is_muted(exchange):
                 # At once and only once: what has no end (a live stream) is not waited for.
-                await self._send({"type": "http.response.body"})
-        if self._is_muted:
+                await send({"type": "http.response.body"})
+        if _is_muted(exchange):
             return
-        self.sent_bytes += len(message.get("body", b""))
-        await self._send(message)
+        exchange.sent_bytes += len(message.get("body", b""))
+        await send(message)
 
-    def _finish_head(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes | None) -> int:
-        """Complete the headers and give the status, which may become another.
-
-        `body` is None where more of it is to come, so that no ETag can be made of it.
-        """
-        given, exchange = dict(headers), self._exchange
-        method, origin, etag = exchange.scope["method"], exchange.origin, given.get(b"etag")
-        if given.get(b"content-type") == b"application/json":
-            if etag is None and body is not None and status in (200, 201):
-                etag = body_tag(body, answer_version(origin))
-                headers.append((b"etag", etag))
-            if status == 201 and b"location" not in given:
-                headers += _location(exchange)
-            if origin.next_cursor is not None:
-                headers.append((b"link", _next_link(exchange, origin.next_cursor)))
-        is_revalidated = etag is not None and status == 200 and method in ("GET", "HEAD")
-        is_known = is_revalidated and b"if-none-match" in exchange.given and _has_already(exchange, etag)
-        status = 304 if is_known else status
-        self._is_muted = is_known or method == "HEAD"
-        if status in (204, 304):
-            headers[:] = [each for each in headers if each[0] not in (b"content-length", b"content-type")]
-        # A route's own Cache-Control and policy stand.
-        if b"cache-control" not in given:
-            headers.append(_ASK_AGAIN if is_revalidated else _NOT_KEPT)
-        if b"content-security-policy" not in given:
-            headers.append(_POLICY)
-        headers += SECURITY_HEADERS
-        headers += (
-            (b"x-request-id", exchange.request_id.encode()),
-            (b"server-timing", b"app;dur=%.2f" % ((perf_counter() - exchange.started) * 1000)),
-        )
-        headers += exchange.headers
-        return status
+    return send_piece
 
 
 def _location(exchange: Exchange) -> Headers:
@@ -193,17 +196,17 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = self._begin(scope)
-        answer, metrics = _Answer(exchange, send), self._chassis.metrics
+        exchange, metrics = self._begin(scope), self._chassis.metrics
         token = REQUEST_ID.set(exchange.request_id)
         metrics.running += 1
         try:
-            await self._run(scope, exchange, receive, answer)
+            if self._is_usual(exchange.given) or await self._lets_in(scope, exchange, receive, send):
+                await self._answer(scope, exchange, receive, send)
         except Exception as error:
-            await self._rescue(scope, exchange, receive, answer, error)
+            await self._rescue(scope, exchange, receive, send, error)
         finally:
             metrics.running -= 1
-            self._tell(exchange, answer)
+            self._tell(exchange)
             REQUEST_ID.reset(token)
             del scope[SCOPE_KEY]  # they hold each other, and would wait for the garbage collector
 
@@ -216,31 +219,24 @@ class Edge:
         scope[SCOPE_KEY] = exchange
         return exchange
 
-    async def _run(self, scope: Scope, exchange: Exchange, receive: Receive, answer: _Answer) -> None:
-        given = exchange.given
-        host = given.get(b"host", b"")
-        if host not in self._good_hosts and not self._is_good_host(given):
-            await self._refuse(
-                scope, exchange, receive, answer, malformed_request("The Host header names no host of ours.")
-            )
-            return
-        if self._cors_origins and b"origin" in given:
-            exchange.headers = cors_headers(given[b"origin"].decode("latin-1"), self._cors_origins)
-            if is_preflight(scope["method"], given) and is_let_in(exchange.headers):
-                await answer.send({"type": "http.response.start", "status": 204, "headers": preflight_headers()})
-                await answer.send({"type": "http.response.body"})
-                return
-        # What FastAPI puts around its routes is for files of forms, telemetry and its own errors: a fifth of the time.
-        target = None if self._has_others or self._overrides else self._table.short_way(scope, exchange)
-        if target is None or target.call is None:
-            await self._app(scope, receive, answer.send)
-            return
-        receive = await admit(target, exchange, scope, receive)
-        found = await target.call(scope, receive, exchange)
-        if found.__class__ is Ready:
-            await answer.give(found)
-            return
-        await (found if isinstance(found, Response) else self._app)(scope, receive, answer.send)
+    def _is_usual(self, given: HeaderMap) -> bool:
+        """Whether nothing need be looked at before the route: its host is known, and no page of another site asks."""
+        return given.get(b"host") in self._good_hosts and not (self._cors_origins and b"origin" in given)
+
+    async def _lets_in(self, scope: Scope, exchange: Exchange, receive: Receive, send: Send) -> bool:
+        """Whether the request goes on to its route: if not, it has been answered."""
+        given, sending = exchange.given, _sending(exchange, send)
+        if not self._is_good_host(given):
+            await self._refuse(scope, exchange, receive, sending, malformed_request(_NO_HOST))
+            return False
+        if not self._cors_origins or b"origin" not in given:
+            return True
+        exchange.headers = cors_headers(given[b"origin"].decode("latin-1"), self._cors_origins)
+        if not (is_preflight(scope["method"], given) and is_let_in(exchange.headers)):
+            return True
+        await sending({"type": "http.response.start", "status": 204, "headers": preflight_headers()})
+        await sending({"type": "http.response.body"})
+        return False
 
     def _is_good_host(self, given: HeaderMap) -> bool:
         """Whether the Host header names us, or is not there."""
@@ -253,30 +249,38 @@ class Edge:
             self._good_hosts.add(given[b"host"])
         return True
 
-    async def _refuse(
-        self, scope: Scope, exchange: Exchange, receive: Receive, answer: _Answer, problem: Problem
-    ) -> None:
-        response = problem_response(problem, instance=scope["path"], request_id=exchange.request_id)
-        await response(scope, receive, answer.send)
+    async def _answer(self, scope: Scope, exchange: Exchange, receive: Receive, send: Send) -> None:
+        # What FastAPI puts around its routes is for files of forms, telemetry and its own errors: a fifth of the time.
+        target = None if self._has_others or self._overrides else self._table.short_way(scope, exchange)
+        found: Ready | Response | None = None
+        if target is not None and target.call is not None:
+            receive = await admit(target, exchange, scope, receive)
+            found = await target.call(scope, receive, exchange)
+            if found.__class__ is Ready:
+                await _give(exchange, send, found)
+                return
+        await (found if isinstance(found, Response) else self._app)(scope, receive, _sending(exchange, send))
 
-    async def _rescue(
-        self, scope: Scope, exchange: Exchange, receive: Receive, answer: _Answer, error: Exception
-    ) -> None:
+    async def _refuse(self, scope: Scope, exchange: Exchange, receive: Receive, send: Send, problem: Problem) -> None:
+        response = problem_response(problem, instance=scope["path"], request_id=exchange.request_id)
+        await response(scope, receive, send)
+
+    async def _rescue(self, scope: Scope, exchange: Exchange, receive: Receive, send: Send, error: Exception) -> None:
         problem = known_problem(error)
         if problem is None:
             self._chassis.log.error("request failed", path=_shown_path(exchange), exc_info=error)
             problem = internal()
-        if answer.has_started:
+        if exchange.has_started:
             raise error
-        await self._refuse(scope, exchange, receive, answer, problem)
+        await self._refuse(scope, exchange, receive, _sending(exchange, send), problem)
 
-    def _tell(self, exchange: Exchange, answer: _Answer) -> None:
+    def _tell(self, exchange: Exchange) -> None:
         seconds = perf_counter() - exchange.started
         scope, target, caller = exchange.scope, exchange.target, exchange.caller
         method = scope["method"]
         counted = method if method in _METHODS else "OTHER"
         labels = (target.slice_name, target.path, counted) if target is not None else ("", "", counted)
-        status = answer.status or _CLIENT_LEFT
+        status = exchange.status or _CLIENT_LEFT
         self._chassis.metrics.answered(labels, status, seconds)
         line = {
             **(self._lines.get(labels) or self._line_of(labels)),
@@ -284,7 +288,7 @@ class Edge:
             "path": scope["path"] if target is None or not target.has_secret_path else target.path,
             "status": status,
             "duration_ms": round(seconds * 1000, 2),
-            "bytes": answer.sent_bytes,
+            "bytes": exchange.sent_bytes,
             "key_id": caller.key_id if caller is not None else None,
             "client": exchange.client,
             "request_id": exchange.request_id,

@@ -64,6 +64,11 @@ class Exchange:
     """What the JSON body holds, where the route reads one and it has been read."""
     headers: Sequence[tuple[bytes, bytes]] = field(default=(), init=False)
     """More headers for the answer, such as RateLimit."""
+    status: int = field(default=0, init=False)
+    """What is answered; 0 while nothing is."""
+    sent_bytes: int = field(default=0, init=False)
+    has_started: bool = field(default=False, init=False)
+    """Whether some of the answer has been sent, so that it can be no other any more."""
 
     @property
     def base_url(self) -> str:
