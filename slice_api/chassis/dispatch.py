@@ -151,7 +151,7 @@ class RouteTable(BaseRoute):
         """The same where the most telling place of a path has the method, as it has in nearly every request."""
         place = self._static.get(path)
         if place is not None:
-            target = place.target_for(method)
+            target = place.targets.get(method) or place.target_for(method)
             return (target, {}) if target is not None else None
         for place in self._patterns.get(segment_of(path)) or self._anywhere:
             found = place.pattern.match(path)
@@ -179,7 +179,7 @@ class RouteTable(BaseRoute):
         if found is None:
             return None
         target, path_params = found
-        if target.call is None or has_repeat_key(target, exchange):
+        if target.call is None or (b"idempotency-key" in exchange.given and has_repeat_key(target, exchange)):
             return None
         self._choose(exchange, target, scope, path_params)
         return target

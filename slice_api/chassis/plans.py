@@ -9,7 +9,7 @@ the query says is FastAPI's to read, so is a body that does not fit, and so is e
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Annotated, Any, Final, NamedTuple, Protocol, cast, get_args, get_origin, get_type_hints
 
 from fastapi import Request, Response
@@ -21,6 +21,7 @@ from starlette.responses import FileResponse, StreamingResponse
 from starlette.types import Receive, Scope
 
 from slice_api.chassis.exchange import NO_BODY, Exchange
+from slice_api.chassis.writing import Write, writer_of
 
 _UNCHANGING: Final = (str, int, float, bool, tuple, type(None))
 """Defaults that no call can change, so that all may be given the same."""
@@ -148,9 +149,6 @@ def _body_of(context: Any) -> Any:
 Find = Callable[[Exchange], Any]
 Answer = Callable[[Any, Response | None], Ready | Response]
 """Makes an answer of what a route has given, and of the response that it was given to put headers on."""
-Write = Callable[[Any], bytes]
-
-
 _WITHOUT_LENGTH: Final = (204, 304)
 
 
@@ -220,7 +218,7 @@ def _answer_of(context: Any, hint: Any) -> Answer:
     names = ("include", "exclude", "by_alias", "exclude_unset", "exclude_defaults", "exclude_none")
     options = {name: getattr(context, f"response_model_{name}") for name in names}
     is_taken_as_it_is = model.model_config.get("revalidate_instances", "never") == "never"
-    write = partial(model.__pydantic_serializer__.to_json, **{name: each for name, each in options.items() if each})
+    write = writer_of(model, **options)
     status = context.status_code or 200
     return _Written(status, field, model if is_taken_as_it_is and _has_body(status) else None, write, options)
 

@@ -76,6 +76,10 @@ class MemoryRateLimiter:
         self._sweep_at = _SWEEP_FROM
 
     async def hit(self, name: str, quota: int, window_seconds: int) -> Allowance:
+        return self.count(name, quota, window_seconds)
+
+    def count(self, name: str, quota: int, window_seconds: int) -> Allowance:
+        """The same at once, since nobody need be asked."""
         now, arrivals = int(self._seconds() * MICROSECONDS), self._arrivals
         interval = interval_of(quota, window_seconds)
         arrival, is_exceeded = spend(arrivals.get(name, 0), now, quota, interval)
