@@ -8,7 +8,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.errors import ServerErrorMiddleware
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slice_api import __version__
 from slice_api.chassis.assembly import Chassis, lifespan, mount_slices
@@ -35,6 +35,18 @@ def _telemetry() -> TelemetryConfig:
     if _has_telemetry():
         return {"operation_spans": False}
     return {"tracing": False, "metrics": False, "logs": False}
+
+
+class Service(FastAPI):
+    """FastAPI whose requests go to the edge at once: what it does before that is for its telemetry alone."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        stack = self.middleware_stack
+        if stack is None or scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        scope["app"] = self
+        await stack(scope, receive, send)
 
 
 def _within_edge(app: FastAPI, build: Callable[[], ASGIApp]) -> ASGIApp:
@@ -64,7 +76,8 @@ def create_app(
         tell_request=make_request_teller(settings, write_log),
         web=read_web_files(WEB_FOLDER, {each.name: each.folder for each in found if each.slice}),
     )
-    app = FastAPI(
+    make = FastAPI if _has_telemetry() else Service
+    app = make(
         title="Slice API",
         version=__version__,
         description="A self-hosted toolbox for small teams.",
