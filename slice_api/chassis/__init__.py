@@ -47,6 +47,7 @@ from slice_api.chassis.problems import (
     unauthenticated,
     unavailable,
 )
+from slice_api.chassis.responses import RawResponse
 from slice_api.chassis.schemas import Date, Integer, Line, Schema, Tag, Tags, Text, Time, Url
 from slice_api.chassis.search import Found
 from slice_api.chassis.signals import wait_for
@@ -106,6 +107,7 @@ __all__ = [
     "Paging",
     "Principal",
     "Problem",
+    "RawResponse",
     "ReservedSegments",
     "Schema",
     "Service",

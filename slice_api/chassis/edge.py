@@ -94,7 +94,9 @@ def _finish_head(exchange: Exchange, status: int, headers: list[tuple[bytes, byt
             headers.append((b"link", _next_link(exchange, origin.next_cursor)))
     is_revalidated = etag is not None and status == 200 and method in ("GET", "HEAD")
     if is_revalidated and b"if-none-match" in exchange.given and _has_already(exchange, etag):
-        status = 304
+        status, exchange.is_muted = 304, True
+    if method == "HEAD":
+        exchange.is_muted = True
     if status in (204, 304):
         headers[:] = [each for each in headers if each[0] not in (b"content-length", b"content-type")]
     # A route's own Cache-Control and policy stand.
@@ -112,17 +114,11 @@ def _finish_head(exchange: Exchange, status: int, headers: list[tuple[bytes, byt
     return status
 
 
-def _is_muted(exchange: Exchange) -> bool:
-    """Whether the answer, whose head is complete, has no body."""
-    return exchange.status == 304 or exchange.scope["method"] == "HEAD"
-
-
 async def _give(exchange: Exchange, send: Send, ready: Ready) -> None:
     """Send an answer that is there as a whole."""
     status, headers, body = ready
     status = _finish_head(exchange, status, headers, body)
-    if _is_muted(exchange):
-        body = b""
+    body = b"" if exchange.is_muted else body
     exchange.has_started, exchange.sent_bytes = True, len(body)
     send_whole = exchange.scope.get(SEND_WHOLE)
     if send_whole is not None and send_whole(status, headers, body):
@@ -150,10 +146,10 @@ def _sending(exchange: Exchange, send: Send) -> Send:
             status = _finish_head(exchange, head["status"], headers, body)
             exchange.has_started = True
             await send({**head, "status": status, "headers": headers})
-            if _is_muted(exchange):
+            if exchange.is_muted:
                 # At once and only once: what has no end (a live stream) is not waited for.
                 await send({"type": "http.response.body"})
-        if _is_muted(exchange):
+        if exchange.is_muted:
             return
         exchange.sent_bytes += len(message.get("body", b""))
         await send(message)
@@ -200,7 +196,9 @@ class Edge:
         token = REQUEST_ID.set(exchange.request_id)
         metrics.running += 1
         try:
-            if self._is_usual(exchange.given) or await self._lets_in(scope, exchange, receive, send):
+            given = exchange.given
+            is_usual = given.get(b"host") in self._good_hosts and not (self._cors_origins and b"origin" in given)
+            if is_usual or await self._lets_in(scope, exchange, receive, send):
                 await self._answer(scope, exchange, receive, send)
         except Exception as error:
             await self._rescue(scope, exchange, receive, send, error)
@@ -218,10 +216,6 @@ class Edge:
         exchange = Exchange(self._chassis, scope, request_id, perf_counter(), given, client, Origin(None, request_id))
         scope[SCOPE_KEY] = exchange
         return exchange
-
-    def _is_usual(self, given: HeaderMap) -> bool:
-        """Whether nothing need be looked at before the route: its host is known, and no page of another site asks."""
-        return given.get(b"host") in self._good_hosts and not (self._cors_origins and b"origin" in given)
 
     async def _lets_in(self, scope: Scope, exchange: Exchange, receive: Receive, send: Send) -> bool:
         """Whether the request goes on to its route: if not, it has been answered."""

@@ -67,6 +67,8 @@ class Exchange:
     status: int = field(default=0, init=False)
     """What is answered; 0 while nothing is."""
     sent_bytes: int = field(default=0, init=False)
+    is_muted: bool = field(default=False, init=False)
+    """Whether the answer, whose head is complete, goes without its body."""
     has_started: bool = field(default=False, init=False)
     """Whether some of the answer has been sent, so that it can be no other any more."""
 

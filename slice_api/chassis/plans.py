@@ -9,7 +9,7 @@ the query says is FastAPI's to read, so is a body that does not fit, and so is e
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Annotated, Any, Final, NamedTuple, Protocol, cast, get_args, get_origin, get_type_hints
 
 from fastapi import Request, Response
@@ -156,12 +156,16 @@ def _has_body(status: int) -> bool:
     return status >= 200 and status not in _WITHOUT_LENGTH
 
 
+@cache
+def _is_sent_whole(kind: type[Response]) -> bool:
+    return not issubclass(kind, StreamingResponse | FileResponse) and kind.__call__ is Response.__call__
+
+
 def _as_it_is(response: Response, _: Response | None) -> Ready | Response:
     """A Response of the route's own: whole where it is one, itself where it is sent piece by piece."""
-    is_pieced = isinstance(response, StreamingResponse | FileResponse)
-    if is_pieced or response.background is not None or type(response).__call__ is not Response.__call__:
+    if response.background is not None or not _is_sent_whole(response.__class__):  # type: ignore[arg-type]
         return response
-    return Ready(response.status_code, list(response.raw_headers), bytes(response.body))
+    return Ready(response.status_code, [*response.raw_headers], bytes(response.body))
 
 
 @dataclass(frozen=True, slots=True)

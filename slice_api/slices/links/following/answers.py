@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import SecretStr
 
-from slice_api.chassis import NOTICE_CSP, Problem, described, invalid, prefers_page
+from slice_api.chassis import NOTICE_CSP, Problem, RawResponse, described, invalid, prefers_page
 from slice_api.slices.links.following.pages import password_csp, password_page, preview_page, refusal_page, wait_page
 from slice_api.slices.links.following.passwords import Passwords
 from slice_api.slices.links.following.redirects import Redirection, Visitor
@@ -21,7 +21,7 @@ from slice_api.slices.links.visits.visitors import is_prefetch
 
 _HTML_HEADERS = {"Content-Security-Policy": NOTICE_CSP, "Cache-Control": "no-store", "Vary": "Accept"}
 _MAX_TEXT = 1024  # characters of a header that wait in memory until the visit is noted
-_PURPOSES = (b"sec-purpose", b"purpose", b"x-purpose", b"x-moz")
+_PURPOSES = frozenset({b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"})
 _ANY_TEXT = {"schema": {"type": "string"}}
 _LOCATION = {"Location": {"description": "Where the link leads.", "schema": {"type": "string"}}}
 
@@ -104,11 +104,13 @@ def robots(*, is_crawlable: bool) -> str:
 
 def visitor_of(request: Request) -> Visitor:
     """What a request tells of who makes it."""
-    told = dict(request.scope["headers"])
+    scope = request.scope
+    told = dict(scope["headers"])
+    purposes = () if _PURPOSES.isdisjoint(told) else [_text(told[name]) for name in _PURPOSES if name in told]
     return Visitor(
-        is_counted=request.method != "HEAD",
-        is_prefetch=is_prefetch([_text(told[name]) for name in _PURPOSES if name in told]),
-        query=request.scope["query_string"],
+        is_counted=scope["method"] != "HEAD",
+        is_prefetch=is_prefetch(purposes),
+        query=scope["query_string"],
         user_agent=_text(told.get(b"user-agent", b"")),
         referrer=_text(told.get(b"referer", b"")),
         accept_language=_text(told.get(b"accept-language", b"")),
@@ -151,8 +153,8 @@ def _password_form(request: Request, problem: Problem, schemes: tuple[str, ...])
 
 
 def redirect(found: Redirection) -> Response:
-    headers = {"Location": found.location, "Cache-Control": found.cache_control}
-    return Response(status_code=found.status, headers=headers)
+    location, cache_control = found.location.encode(), found.cache_control.encode()
+    return RawResponse(found.status, ((b"location", location), (b"cache-control", cache_control)))
 
 
 def redirect_after_form(found: Redirection) -> Response:
