@@ -10,7 +10,7 @@ import asyncio
 import os
 from collections import Counter, deque
 from collections.abc import Set
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import httptools
@@ -19,7 +19,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.httptools_impl import (
     HEADER_RE,
-    HEADER_VALUE_RE,
     STATUS_LINE,
     HttpToolsProtocol,
     RequestResponseCycle,
@@ -52,6 +51,8 @@ _LOOKS_IN_SHORTEST: Final = 4
 _LOOKS_IN_A_ROW: Final = 200
 _STOPPING: Final = "The service is shutting down."
 _WITHOUT_BODY: Final = (204, 304)
+_UNCOMMON: Final = frozenset({b"connection", b"transfer-encoding"})
+_REMEMBERED: Final = 1_000
 _LINGER_SECONDS: Final = 2.0
 """For how long a client that was refused may go on sending; the answer is lost on one that is cut off while it does."""
 
@@ -384,6 +385,12 @@ class Connection(HttpToolsProtocol):
         return exchange.request_id if exchange else os.urandom(8).hex()
 
 
+@lru_cache(maxsize=_REMEMBERED)
+def _are_common(names: tuple[bytes, ...]) -> bool:
+    """Whether headers of these names may stand in an answer, and mean nothing to whoever sends it."""
+    return HEADER_RE.search(b"".join(names)) is None and _UNCOMMON.isdisjoint(names)
+
+
 def _send_whole(cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes) -> bool:
     """Send an answer that is there as a whole by one write; gives whether that was possible.
 
@@ -392,9 +399,9 @@ def _send_whole(cycle: RequestResponseCycle, status: int, headers: Headers, body
     given, is_head = dict(headers), cycle.scope["method"] == "HEAD"
     is_awaited = cycle.keep_alive and not (cycle.response_started or cycle.disconnected or cycle.flow.write_paused)
     has_end = status in _WITHOUT_BODY or given.get(b"content-length") == b"%d" % len(body)
-    if not is_awaited or not (has_end or is_head) or b"connection" in given or b"transfer-encoding" in given:
+    if not is_awaited or not (has_end or is_head) or not _are_common(tuple(given)):
         return False
-    if HEADER_RE.search(b"".join(given)) or HEADER_VALUE_RE.search(b"".join([value for _, value in headers])):
+    if not b"".join([value for _, value in headers]).decode("latin-1").isprintable():
         return False
     lines = [b"%b: %b\r\n" % each for each in (*cycle.default_headers, *headers)]
     cycle.response_started = cycle.response_complete = True

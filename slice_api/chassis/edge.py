@@ -206,7 +206,9 @@ class Edge:
             metrics.running -= 1
             self._tell(exchange)
             REQUEST_ID.reset(token)
-            del scope[SCOPE_KEY]  # they hold each other, and would wait for the garbage collector
+            # Each of them holds the scope in turn, and all would wait for the garbage collector.
+            del scope[SCOPE_KEY]
+            scope.pop(SEND_WHOLE, None)
 
     def _begin(self, scope: Scope) -> Exchange:
         given, peer, trusted = by_name(scope["headers"]), scope.get("client"), self._trusted_proxies
