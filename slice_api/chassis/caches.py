@@ -206,6 +206,8 @@ class Caches:
     def heard(self, events: Iterable[EventRecord]) -> None:
         """Take note of what this process itself has just committed, so that who changed something sees the change."""
         self._turn += 1
+        if not self._known:
+            return
         for event in events:
             for cached, known in self._covered_by(event):
                 known.own.note(self._turn, event.subject if cached.is_by_subject else None)

@@ -163,10 +163,10 @@ class Mirrors:
 
     def heard(self, events: Iterable[EventRecord]) -> None:
         """Take note of what this process itself has just committed, so that who changed something sees the change."""
-        topics = {event.type for event in events}
-        for mirror, held in self._held.items():
-            if any(mirror.covers(topic) for topic in topics):
-                held.turn += 1
+        for event in events:
+            for mirror, held in self._held.items():
+                if is_covered(event.type, mirror.topics):
+                    held.turn += 1
 
     async def load(self) -> bool:
         """Have every mirror show something, and give whether all can: one that cannot is asked again on a look."""

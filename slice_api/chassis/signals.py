@@ -9,16 +9,20 @@ class Signal:
     """Notified many times, waited for by many; costs nothing for what nobody waits for."""
 
     def __init__(self) -> None:
-        self._event = asyncio.Event()
+        self._watched: asyncio.Event | None = None
+        """What somebody waits on."""
 
     def notify(self) -> None:
         """Wake everyone who waits now."""
-        self._event.set()
-        self._event = asyncio.Event()
+        if self._watched is not None:
+            self._watched.set()
+            self._watched = None
 
     def watch(self) -> asyncio.Event:
         """What to wait on, taken *before* looking, so that nothing falls between the look and the wait."""
-        return self._event
+        if self._watched is None:
+            self._watched = asyncio.Event()
+        return self._watched
 
 
 async def first_of(*events: asyncio.Event) -> None:
