@@ -48,14 +48,15 @@ EVENTS = Log("events", EventRecord, indexes=("type", "slice", "subject"), time="
 
 def record_of(event: Event, *, subject: str | None, by: str | None, at: datetime) -> EventRecord:
     """The record of an event: what is in it was checked when it was made."""
+    topic = event.topic
     fields = {
         "id": new_id("evt"),
-        "type": event.topic,
-        "slice": event.topic.partition(".")[0],
+        "type": topic,
+        "slice": topic.partition(".")[0],
         "subject": subject,
         "at": at,
         "by": by,
-        "data": event.model_dump(mode="json"),
+        "data": event.__pydantic_serializer__.to_python(event, mode="json"),
     }
     return unchecked(EventRecord, fields)
 

@@ -4,7 +4,7 @@ import asyncio
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from operator import itemgetter
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
@@ -63,7 +63,7 @@ def _share_names(document: BaseModel) -> None:
     Those that were set are all, as when a document comes back from a database.
     """
     share_field_names(document)
-    names, held = _names_of(type(document)), document.__dict__
+    names, held = _names_of(document.__class__), document.__dict__
     if names is None:
         return
     fields = names | held
@@ -244,10 +244,10 @@ class _MemoryRows:
 
     def _set(self, table: _Table, key: str, row: Row | None) -> None:
         if row is not None:
-            table.check_unique(key, row.document)
+            if table.unique:
+                table.check_unique(key, row.document)
             _share_names(row.document)
-        held = table.set(key, row)
-        self._undo.append(lambda: table.set(key, held))
+        self._undo.append(partial(table.set, key, table.set(key, row)))
 
     def scan(
         self,
@@ -292,12 +292,11 @@ class _MemoryRows:
     def extend(self, log: Log[Any], partition: str, entries: Sequence[Any]) -> int:
         tape = self._tapes[log.name]
         part = tape.parts.setdefault(partition, [])
+        self._undo.append(partial(part.__delitem__, slice(len(part), None)))
         for entry in entries:
             _share_names(entry)
-        length = len(part)
         part.extend(enumerate(entries, tape.newest + 1))
         tape.newest += len(entries)
-        self._undo.append(lambda: part.__delitem__(slice(length, None)))
         return tape.newest
 
     def read(
@@ -340,14 +339,14 @@ class _MemoryRows:
         if gone:
             held = list(part)
             part[:] = [each for each in held if each[0] not in gone]
-            self._undo.append(lambda: part.__setitem__(slice(None), held))
+            self._undo.append(partial(part.__setitem__, slice(None), held))
         return len(gone)
 
     def drop(self, log: Log[Any], partition: str) -> None:
         parts = self._tapes[log.name].parts
         held = parts.pop(partition, None)
         if held is not None:
-            self._undo.append(lambda: parts.__setitem__(partition, held))
+            self._undo.append(partial(parts.__setitem__, partition, held))
 
     @property
     def has_written(self) -> bool:

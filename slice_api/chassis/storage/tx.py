@@ -178,13 +178,13 @@ class Tx:
 
     def insert(self, collection: Collection[M], document: M) -> M:
         """Keep a new document; raises Taken when its key or a unique value is in use."""
-        key = collection.key_of(document)
-        self._clear_expired(collection, key, document)
-        row = Row(document, self._rows.next_version())
-        self._rows.insert(collection, key, row)
-        self._origin.seen[key] = row.version
-        if self._origin.created is None:
-            self._origin.created = key
+        key, version, origin = collection.key_of(document), self._rows.next_version(), self._origin
+        if collection.expires is not None:
+            self._clear_expired(collection, key, document)
+        self._rows.insert(collection, key, Row(document, version))
+        origin.seen[key] = version
+        if origin.created is None:
+            origin.created = key
         return document
 
     def put(self, collection: Collection[M], document: M) -> M:
@@ -395,8 +395,6 @@ class Tx:
         return max(self._rows.next_version(), held.version + 1)
 
     def _clear_expired(self, collection: Collection[Any], key: str, document: Any) -> None:
-        if collection.expires is None:
-            return
         held = [(key, self._rows.get(collection, key))]
         for name in collection.unique:
             row = self._rows.find(collection, name, getattr(document, name))
@@ -408,7 +406,8 @@ class Tx:
     def _replace(self, collection: Collection[Any], key: str, row: Row, held: Row) -> None:
         if collection.key_of(row.document) != key:
             raise TypeError(f"an update must not change the key of a {collection.noun}")
-        self._clear_expired(collection, key, row.document)
+        if collection.expires is not None:
+            self._clear_expired(collection, key, row.document)
         self._rows.replace(collection, key, row, held)
         self._origin.seen[key] = row.version
 
