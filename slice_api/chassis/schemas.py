@@ -22,6 +22,7 @@ from slice_api.chassis.docstrings import Described
 _FULL_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _HTTP_URL = TypeAdapter[HttpUrl](HttpUrl)
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+_LONGEST_TAG = 40
 
 MAX_INTEGER = 2**63 - 1
 
@@ -71,7 +72,12 @@ def _at_most(longest: int) -> BeforeValidator:
 
 
 def _lowered(value: str) -> str:
-    return sys.intern(value.strip().lower())  # the few that there are stand in many documents
+    lowered = value.strip().lower()
+    if not lowered:
+        raise PydanticKnownError("string_too_short", {"min_length": 1})
+    if len(lowered) > _LONGEST_TAG:  # some letters become two
+        raise PydanticKnownError("string_too_long", {"max_length": _LONGEST_TAG})
+    return sys.intern(lowered)  # the few that there are stand in many documents
 
 
 def _without_repeats(values: list[str]) -> list[str]:
@@ -100,6 +106,6 @@ Text = Annotated[str, StringConstraints(max_length=10_000)]
 Url = Annotated[str, AfterValidator(_normal_url), Field(max_length=2048, json_schema_extra={"format": "uri"})]
 """An absolute http or https URL, kept in its normal form."""
 
-Tag = Annotated[str, AfterValidator(_lowered), StringConstraints(min_length=1, max_length=40), _at_most(40)]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=_LONGEST_TAG), AfterValidator(_lowered)]
 Tags = Annotated[list[Tag], AfterValidator(_without_repeats), Field(max_length=20, examples=[["docs", "spring"]])]
 """Up to 20 labels, lower-cased, each up to 40 characters."""

@@ -26,7 +26,6 @@ from slice_api.slices.links.schemas import (
     LinkChange,
     LinkCreated,
     LinkDeleted,
-    LinkFields,
     LinkFilter,
     LinkUpdated,
     NewLink,
@@ -34,10 +33,9 @@ from slice_api.slices.links.schemas import (
     StoredLink,
     Visit,
 )
-from slice_api.slices.links.site import Site, as_shown, check_fit, short_url, slug_faults
+from slice_api.slices.links.site import Site, as_shown, check_fit, short_url, slug_fault
 from slice_api.slices.links.slugs import check_slug, normal_slug
 
-_DECIDED = tuple(LinkFields.model_fields)
 # What two links must have in common to do the same.
 _BEHAVIOUR = (
     "url", "starts_at", "expires_at", "max_visits", "redirect_status", "is_query_forwarded", "expired_url",
@@ -64,19 +62,30 @@ def create_link(
     known = _identical(tx, new) if is_reusing and new.password is None else None
     if known is not None:
         return as_shown(known, site.base_url), False
-    link = _made(new, new.slug or free_slug(tx, site), password_hash, caller.key_id, tx.now)
-    shown = as_shown(link, site.base_url)
-    _insert(tx, link)
+    while True:
+        link = _made(new, new.slug or made_up_slug(site), password_hash, caller.key_id, tx.now)
+        shown = as_shown(link, site.base_url)
+        if _is_kept(tx, link, is_named=new.slug is not None):
+            break
     tx.emit(unchecked(LinkCreated, {"link": shown}), subject=link.slug)
     return shown, True
 
 
 def _made(new: NewLink, slug: str, password_hash: str | None, maker: str, now: datetime) -> StoredLink:
-    decided = {name: getattr(new, name) for name in _DECIDED}
-    counts = {"visit_count": 0, "bot_visit_count": 0, "last_visited_at": None}
-    made = {"created_at": now, "updated_at": now, "created_by": maker}
-    inner = {"id": new_id("link"), "password_hash": password_hash}
-    return unchecked(StoredLink, {**decided, "slug": slug, **counts, **made, **inner})
+    fields = {
+        **new.__dict__,
+        "slug": slug,
+        "visit_count": 0,
+        "bot_visit_count": 0,
+        "last_visited_at": None,
+        "created_at": now,
+        "updated_at": now,
+        "created_by": maker,
+        "id": new_id("link"),
+        "password_hash": password_hash,
+    }
+    del fields["password"]
+    return unchecked(StoredLink, fields)
 
 
 def list_links(tx: Tx, wanted: LinkFilter, page: PageQuery, site: Site) -> Page[Link]:
@@ -137,7 +146,8 @@ def _slug_fault(tx: Tx, slug: str, site: Site) -> str | None:
         kept = check_slug(slug)
     except ValueError as error:
         return str(error)
-    for problem in slug_faults(site, kept):
+    problem = slug_fault(site, kept)
+    if problem is not None:
         return problem.errors[0].detail if problem.errors else str(problem.detail)
     return "is taken" if store.get_link(tx, kept) is not None else None
 
@@ -153,11 +163,15 @@ def _must_be_hashed(password: SecretStr | None, password_hash: str | None) -> No
         raise TypeError("a password must come with its hash, and a hash with its password")
 
 
-def _insert(tx: Tx, link: StoredLink) -> None:
+def _is_kept(tx: Tx, link: StoredLink, *, is_named: bool) -> bool:
+    """Keep a new link, unless another has its slug; raises 409 for one that was named, and not made up."""
     try:
         tx.insert(store.LINKS, link)
     except Taken as error:
-        raise conflict(f"The slug {link.slug!r} is taken.") from error
+        if is_named:
+            raise conflict(f"The slug {link.slug!r} is taken.") from error
+        return False
+    return True
 
 
 def _identical(tx: Tx, new: NewLink) -> StoredLink | None:
@@ -177,11 +191,11 @@ def _behaviour(link: NewLink | StoredLink) -> list[Any]:
     return [sorted(link.tags), *(getattr(link, name) for name in _BEHAVIOUR)]
 
 
-def free_slug(tx: Tx, site: Site) -> str:
-    """A slug that is made up, and that nobody has."""
+def made_up_slug(site: Site) -> str:
+    """A slug that hardly any other link has: to keep the link tells for certain, so that nobody need look before."""
     while True:
         slug = random_text(site.slug_length)
-        if slug not in site.reserved and store.get_link(tx, slug) is None:
+        if slug not in site.reserved:
             return slug
 
 

@@ -1,6 +1,6 @@
 """The service as links must know it: under which address they are, which names and schemes they may have."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -45,28 +45,34 @@ def check_fit(
     rules: Sequence[Rule] = (),
 ) -> None:
     """Raise 422 with every fault that only this service can know of; what is None is not looked at."""
-    urls = {"#/url": url, "#/expired_url": expired_url}
-    urls |= {f"#/rules/{index}/url": rule.url for index, rule in enumerate(rules)}
-    problems = [
-        *slug_faults(site, slug),
-        *(problem for pointer, each in urls.items() for problem in _url_faults(site, pointer, each)),
+    found = [
+        slug_fault(site, slug),
+        _url_fault(site, "#/url", url),
+        _url_fault(site, "#/expired_url", expired_url),
+        *[_url_fault(site, f"#/rules/{index}/url", rule.url) for index, rule in enumerate(rules)],
     ]
-    if problems:
+    if any(found):
+        problems = [problem for problem in found if problem is not None]
         errors = [fault for problem in problems for fault in problem.errors or ()]
         raise Problem("invalid", "; ".join(str(problem.detail) for problem in problems), errors=errors)
 
 
-def slug_faults(site: Site, slug: str | None) -> Iterator[Problem]:
+def slug_fault(site: Site, slug: str | None) -> Problem | None:
     """What is wrong with a slug that would be one anywhere else."""
     if slug in site.reserved:
-        yield invalid("#/slug", f"is reserved: /{slug} belongs to another part of this service")
+        return invalid("#/slug", f"is reserved: /{slug} belongs to another part of this service")
+    return None
 
 
-def _url_faults(site: Site, pointer: str, url: str | None) -> Iterator[Problem]:
+def _url_fault(site: Site, pointer: str, url: str | None) -> Problem | None:
     if url is None:
-        return
+        return None
+    scheme = scheme_of(url)
+    if scheme in WEB_SCHEMES:
+        is_ours = leads_back(url, site.base_url, site.reserved)
+        detail = "must not be a short link of this service, since it would redirect again"
+        return invalid(pointer, detail) if is_ours else None
+    if scheme in site.schemes:
+        return None
     allowed = (*WEB_SCHEMES, *site.schemes)
-    if scheme_of(url) not in allowed:
-        yield invalid(pointer, f"must begin with {' or '.join(f'{scheme}:' for scheme in allowed)}")
-    elif leads_back(url, site.base_url, site.reserved):
-        yield invalid(pointer, "must not be a short link of this service, since it would redirect again")
+    return invalid(pointer, f"must begin with {' or '.join(f'{scheme}:' for scheme in allowed)}")

@@ -18,6 +18,8 @@ DANGEROUS_SCHEMES: Final = frozenset({"javascript", "data", "vbscript", "file", 
 
 WEB_SCHEMES: Final = ("http", "https")
 
+# What most links lead to: a host by its name, without a port, and nothing but printable ASCII.
+_ORDINARY = re.compile(r"https?://([a-z0-9.-]+)(?:[/?#][!-\[\]-~]*)?")
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/?#]*))?([^?#]*)(\?[^#]*)?(#.*)?", re.DOTALL)
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]*\]|[^:\[\]@]*)(?::(\d*))?")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
@@ -67,6 +69,10 @@ def check_url(url: str) -> str:
 
     Which schemes are allowed besides http and https is for the settings to say, not for this.
     """
+    ordinary = _ORDINARY.fullmatch(url)
+    if ordinary is not None:  # as most are: of all that follows only the host can be wrong
+        ascii_host(ordinary[1])
+        return url
     _check_characters(url)
     parts = split_url(url)
     scheme = parts.scheme.lower()
@@ -190,6 +196,9 @@ def leads_back(url: str, base_url: str, reserved: Collection[str]) -> bool:
 
     `reserved` are the first path segments that belong to something else here.
     """
+    ordinary = _ORDINARY.fullmatch(url)
+    if ordinary is not None and _site(ordinary[1]) != _own_site(base_url):
+        return False
     parts = split_url(url)
     if parts.scheme.lower() not in WEB_SCHEMES or _site(parts.authority or "") != _own_site(base_url):
         return False

@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from slice_api.slices.links.slugs import normal_slug
-from tests.conftest import ClientWith
+from tests.conftest import ClientWith, on_every_engine
 from tests.support import has_slice, make_app
 
 from .conftest import MakeLink, shares_app
@@ -42,6 +42,17 @@ async def test_a_slug_is_made_up_of_seven_clear_characters(make_link: MakeLink) 
     assert len(set(slugs)) == 50
     assert all(len(slug) == 7 and slug.isalnum() and slug.isascii() for slug in slugs)
     assert not set("".join(slugs)) & set("0O1lI")
+
+
+@on_every_engine
+async def test_a_slug_that_is_made_up_and_taken_makes_way_for_another(
+    make_link: MakeLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = iter(["same", "else", "same", "same", "other"])
+    monkeypatch.setattr("slice_api.slices.links.handlers.random_text", lambda _: next(drawn))
+    made = [await make_link() for _ in range(3)]
+    assert [link["slug"] for link in made] == ["same", "else", "other"]
+    assert [link["short_url"] for link in made] == [f"http://slice.test/{slug}" for slug in ("same", "else", "other")]
 
 
 async def test_a_taken_slug_is_a_conflict(client: httpx.AsyncClient, make_link: MakeLink) -> None:

@@ -59,6 +59,18 @@ async def test_rows_of_csv_become_links(client: httpx.AsyncClient, clock: Frozen
 
 
 @on_every_engine
+async def test_a_slug_that_is_made_up_and_taken_makes_way_for_another(
+    client: httpx.AsyncClient, make_link: MakeLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make_link(slug="same")
+    drawn = iter(["same", "else", "else", "other"])
+    monkeypatch.setattr("slice_api.slices.links.handlers.random_text", lambda _: next(drawn))
+    report = await sent(client, "url\nhttps://a.example/\nhttps://b.example/\n", CSV)
+    assert counts(report) == (2, 0, [])
+    assert set(await slugs(client)) == {"same", "else", "other"}
+
+
+@on_every_engine
 async def test_the_same_file_again_makes_nothing(client: httpx.AsyncClient, assert_events: AssertEvents) -> None:
     lines = [json.dumps({"url": f"https://example.org/{number}", "tags": ["b", "a"]}) for number in range(5)]
     lines += [json.dumps({"url": "https://example.org/x", "slug": "x", "expires_at": "2020-01-01T00:00:00Z"})]

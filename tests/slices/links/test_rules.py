@@ -44,6 +44,23 @@ def test_a_url_is_taken_as_typed_or_refused_with_a_reason(url: str) -> None:
         assert check_url(url) == url
 
 
+def _judged(url: str) -> tuple[str, bool]:
+    """What is wrong with a URL, and whether it leads back here."""
+    try:
+        check_url(url)
+    except ValueError as error:
+        return str(error), leads_back(url, "https://s.org", {"docs"})
+    return "", leads_back(url, "https://s.org", {"docs"})
+
+
+@given(
+    st.from_regex(r"https?://(s\.org|[a-z0-9.-]{1,70})([/?#][!-~]{0,20})?", fullmatch=True)
+    | st.from_regex(r"https?://(s\.org\.?|127\.1|xn--[a-z]{1,4}|[!-~]{1,9})(/[ -~]{0,9})?", fullmatch=True)
+)
+def test_an_ordinary_url_is_judged_like_one_that_is_written_in_another_way(url: str) -> None:
+    assert _judged(url) == _judged(url.replace("http", "HTTP", 1))
+
+
 @given(st.text() | st.text().map(lambda text: f"https://{text}"))
 def test_a_location_of_anything_that_passes_is_one_clean_line(text: str) -> None:
     try:

@@ -12,7 +12,7 @@ from pydantic import SecretStr, ValidationError
 
 from slice_api.chassis import Database, Principal, Problem, Taken, Tx, new_id
 from slice_api.slices.links import store
-from slice_api.slices.links.handlers import free_slug
+from slice_api.slices.links.handlers import made_up_slug
 from slice_api.slices.links.sameness import behaviour_of, same_live_link
 from slice_api.slices.links.schemas import FailedRow, ImportReport, LinksImported, StoredLink
 from slice_api.slices.links.site import Site, check_fit
@@ -247,10 +247,12 @@ def keep_links(tx: Tx, links: Sequence[StoredLink], site: Site) -> list[Outcome]
 def _keep(tx: Tx, link: StoredLink, site: Site) -> Outcome:
     if not link.slug and same_live_link(tx, link) is not None:
         return False
-    named = link if link.slug else link.model_copy(update={"slug": free_slug(tx, site)})
+    named = link if link.slug else link.model_copy(update={"slug": made_up_slug(site)})
     try:
         tx.insert(store.LINKS, named)
     except Taken:
+        if not link.slug:
+            return _keep(tx, link, site)
         held = store.get_link(tx, named.slug)
         return _met(named.slug, behaviour_of(named), None if held is None else behaviour_of(held))
     return True
