@@ -87,6 +87,8 @@ class Chassis:
         """Events of this process."""
         self.news = Signal()
         """Events of any process."""
+        self.others_news = Signal()
+        """Events of other processes."""
         self.openapi_file: WebFile | None = None
         """The OpenAPI document, once somebody has asked for it."""
         self.new_admin_key: NewKey | None = None
@@ -97,8 +99,8 @@ class Chassis:
         shared: list[Cache] = []
         if settings.redis_url:
             self.redis, self.rate_limiter, shared = _with_redis(settings.redis_url, log, self.rate_limiter)
-        self.caches = Caches(self.db, self.news, [MemoryCache(), *shared])
-        self.mirrors = Mirrors((mirror for each in slices for mirror in each.mirrors), self.db, self.news, log)
+        self.caches = Caches(self.db, self.others_news, [MemoryCache(), *shared])
+        self.mirrors = Mirrors((mirror for each in slices for mirror in each.mirrors), self.db, self.others_news, log)
         self.keys, read = _key_provider(slices)
         self.callers = Callers(self.db, storage, read, clock)
         uses = getattr(self.keys, "USES", None)
@@ -142,6 +144,11 @@ class Chassis:
         if self.redis is not None:
             self.redis.tell()
 
+    def note_others(self) -> None:
+        """Called when other processes may have written events."""
+        self.others_news.notify()
+        self.news.notify()
+
     def note_key_use(self, key_id: str) -> None:
         """Remember that a key was used, for its `last_used_at`; written a moment later."""
         if self._key_uses is not None:
@@ -151,7 +158,7 @@ class Chassis:
         """Called as soon as the service is told to stop: readiness goes, and live streams end."""
         self.closing.set()
         self.committed.notify()
-        self.news.notify()
+        self.note_others()
 
     async def settle(self) -> None:
         """Write what is buffered and tell what has happened, until nothing is left to do."""
@@ -328,7 +335,7 @@ def _loops(chassis: Chassis) -> list[Coroutine[Any, Any, None]]:
         "batches": chassis.batches.run,
         "jobs": chassis.jobs.run,
         "outbox": chassis.outbox.run,
-        "news": partial(chassis.storage.listen, chassis.news.notify),
+        "news": partial(chassis.storage.listen, chassis.note_others),
         "sweep": partial(_sweep, chassis),
         "watch": partial(_watch, chassis),
         "caches": chassis.caches.run,
@@ -336,7 +343,7 @@ def _loops(chassis: Chassis) -> list[Coroutine[Any, Any, None]]:
         "metrics": chassis.metrics.run,
     }
     if chassis.redis is not None:
-        runs["redis"] = partial(chassis.redis.listen, chassis.news.notify)
+        runs["redis"] = partial(chassis.redis.listen, chassis.note_others)
     return [_supervise(name, chassis, run) for name, run in runs.items()]
 
 

@@ -9,7 +9,7 @@ This rests on what everybody who follows the log rests on: positions become visi
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
@@ -161,8 +161,9 @@ def _read(tx: Tx, position: int) -> list[tuple[int, EventRecord]] | None:
 class Caches:
     """What the slices of one app have kept near; follows the events of every process.
 
-    `news` wakes it when any process may have written events. `caches` are asked one after another, the nearest first;
-    an entry that a farther one gives is kept in the nearer.
+    `news` wakes it when other processes may have written events; of those of its own process it reads at once what
+    makes an entry stale, and the rest a hundred at a time. `caches` are asked one after another, the nearest first; an
+    entry that a farther one gives is kept in the nearer.
     """
 
     def __init__(self, db: Database, news: Signal, caches: Sequence[Cache]) -> None:
@@ -172,6 +173,8 @@ class Caches:
         """How far the log was read."""
         self._turn = self._turn_read = 0
         """How often this process has changed something, and how much of that is among what was read."""
+        self._unread = 0
+        """How many events of this process may be yet to read."""
         self._known: dict[Cached[Any], _Known] = {}
 
     async def get(self, cached: Cached[M], key: str) -> M | None:
@@ -189,6 +192,8 @@ class Caches:
         known = self._known.get(cached)
         if known is None:  # what was told before is not known, so only what is newer is believed
             known = self._known[cached] = _Known(_Changes(self._position), _Changes(self._turn))
+            if self._turn_read != self._turn:  # so that it is soon believed
+                self._news.notify()
         for at, cache in enumerate(self._caches):
             entry = await cache.get(name, cached.model)
             if entry is not None and self._is_fresh(known, key, entry):
@@ -203,14 +208,19 @@ class Caches:
         for cache in caches:
             await cache.put(name, entry, cached.seconds)
 
-    def heard(self, events: Iterable[EventRecord]) -> None:
+    def heard(self, events: Sequence[EventRecord]) -> None:
         """Take note of what this process itself has just committed, so that who changed something sees the change."""
         self._turn += 1
-        if not self._known:
-            return
-        for event in events:
-            for cached, known in self._covered_by(event):
-                known.own.note(self._turn, event.subject if cached.is_by_subject else None)
+        self._unread += len(events)
+        is_urgent = self._life is None or self._unread >= _BATCH
+        if self._known:
+            for event in events:
+                for cached, known in self._covered_by(event):
+                    known.own.note(self._turn, event.subject if cached.is_by_subject else None)
+                    is_urgent = True
+        if is_urgent:
+            self._unread = 0
+            self._news.notify()
 
     def _covered_by(self, event: EventRecord) -> Iterator[tuple[Cached[Any], _Known]]:
         return ((cached, known) for cached, known in self._known.items() if cached.is_stale_on(event.type))

@@ -121,11 +121,17 @@ def _events_since(tx: Tx, position: int) -> list[EventRecord] | None:
 
 
 class Mirrors:
-    """The mirrors of one app."""
+    """The mirrors of one app.
+
+    `news` wakes them when other processes may have written events; of those of their own process they read at once what
+    touches them, and the rest a hundred at a time.
+    """
 
     def __init__(self, mirrors: Iterable[Mirror[Any, Any]], db: Database, news: Signal, log: Logger) -> None:
         self._db, self._news, self._log = db, news, log
         self._held = {mirror: _Held() for mirror in mirrors}
+        self._unread = 0
+        """How many events of this process may be yet to read."""
 
     async def get(self, mirror: Mirror[Any, S]) -> S:
         """What the mirror shows; waits for storage only where this process has changed something since."""
@@ -161,12 +167,18 @@ class Mirrors:
         # In a thread: while a large one is made, requests and the timers of storage must go on.
         return _Image(await asyncio.to_thread(_make, mirror, news.read), news.position)
 
-    def heard(self, events: Iterable[EventRecord]) -> None:
+    def heard(self, events: Sequence[EventRecord]) -> None:
         """Take note of what this process itself has just committed, so that who changed something sees the change."""
+        self._unread += len(events)
+        is_urgent = self._unread >= _BATCH
         for event in events:
             for mirror, held in self._held.items():
                 if is_covered(event.type, mirror.topics):
                     held.turn += 1
+                    is_urgent = True
+        if is_urgent:
+            self._unread = 0
+            self._news.notify()
 
     async def load(self) -> bool:
         """Have every mirror show something, and give whether all can: one that cannot is asked again on a look."""

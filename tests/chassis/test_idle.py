@@ -45,6 +45,12 @@ class TaskMade(Event):
     topic = "tasks.made"
 
 
+class TasksCounted(Event):
+    """Tasks were counted."""
+
+    topic = "statistics.made"
+
+
 TASKS = Collection("tasks", Task, indexes=("at", "is_done"))
 STORES = (EVENTS, LEASES, LIVES, TASKS)
 
@@ -332,6 +338,32 @@ async def test_who_follows_the_events_reads_nothing_before_it_is_told(
         assert knowing.reads == reads
         news.notify()
         await until(lambda: knowing.reads > reads)
+
+
+@pytest.mark.parametrize("kind", ["caches", "mirrors"])
+async def test_events_of_ones_own_that_nobody_waits_for_are_read_a_hundred_at_a_time(
+    kind: str, knowing: Watched
+) -> None:
+    follower: Caches | Mirrors
+    news = Signal()
+    db = Database(knowing, lambda events: follower.heard(events))
+    follower = Caches(db, news, []) if kind == "caches" else Mirrors([mirror_of(list)], db, news, LOG)
+
+    async def happen(times: int) -> None:
+        for _ in range(times):
+            await db.transact(Tx.emit, TasksCounted())
+        await turns()
+
+    async with going_on(follower.run, news):
+        await until(lambda: knowing.reads > 0)
+        await happen(1)
+        await until(lambda: isinstance(follower, Mirrors) or follower._life is not None)
+        await turns()
+        before = knowing.reads
+        await happen(90)
+        assert knowing.reads == before + 90
+        await happen(20)
+        await until(lambda: knowing.reads > before + 110)
 
 
 async def test_a_mirror_that_could_not_be_read_is_tried_again_without_news(
