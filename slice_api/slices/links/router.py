@@ -49,23 +49,26 @@ router = APIRouter()
 root_router = APIRouter(lifespan=answers.with_passwords)
 
 
-@router.post("", status_code=201, responses={200: {"model": Link, "description": "An identical link was there"}})
+@router.post(
+    "",
+    status_code=201,
+    response_model=Link,
+    responses={200: {"model": Link, "description": "An identical link was there"}},
+)
 async def create_link(
     new: NewLink,
-    response: Response,
     db: Db,
     caller: Caller,
     site: Here,
     passwords: Hashing,
     find_existing: FindExisting = False,
-) -> Link:
+) -> Link | Response:
     """Make a short link."""
     kept = await passwords.hash(new.password)
     link, is_new = await db.transact(
         handlers.create_link, new, caller, site, password_hash=kept, is_reusing=find_existing
     )
-    response.status_code = 201 if is_new else 200
-    return link
+    return link if is_new else Response(link.model_dump_json(), media_type="application/json")
 
 
 @router.get("")
