@@ -33,7 +33,7 @@ async def evaluate_key(key: str, request: Request, mirrors: Mirrors, later: Late
     answer = evaluate_one(live, key, context, ofrep.seconds_of(now))
     if live is not None and answer.variant is not None:
         note_exposures(later, live.held.name, now, ((live.flags[key].serial, answer.variant),))
-    return ofrep.single(answer)
+    return ofrep.SingleAnswer(answer)
 
 
 async def evaluate_set(request: Request, mirrors: Mirrors, later: Later, now: datetime, place: StreamPlace) -> Response:

@@ -13,6 +13,7 @@ from slice_api.slices.flags.evaluation.evaluating import Context
 from slice_api.slices.flags.evaluation.sets import Answer, LiveSet, Metadata, failed
 
 _JSON: Final = "application/json"
+_JSON_TYPE: Final = (b"content-type", _JSON.encode())
 _INACTIVITY_SECONDS: Final = 120
 _NOT_JSON: Final = "The body is not valid JSON"
 
@@ -55,11 +56,9 @@ async def context_of(request: Request) -> Context:
 
 
 def wanted_set(request: Request) -> str | None:
-    """The flag set that the header Flagd-Selector names; None without it."""
-    for header, value in request.scope["headers"]:
-        if header == b"flagd-selector":
-            return _selected(_as_text(value))
-    return None
+    """The flag set that the header Flagd-Selector names, the first one; None without it."""
+    value = dict(reversed(request.scope["headers"])).get(b"flagd-selector")
+    return None if value is None else _selected(_as_text(value))
 
 
 def _selected(selector: str) -> str:
@@ -75,9 +74,14 @@ def _as_text(header: bytes) -> str:
         return header.decode("latin-1")
 
 
-def single(answer: Answer) -> Response:
-    """The answer to who asks for one flag."""
-    return Response(answer.body, answer.status, media_type=_JSON)
+class SingleAnswer(Response):
+    """The answer to who asks for one flag: of all that a Response looks at, nothing is open here."""
+
+    media_type = _JSON
+
+    def __init__(self, answer: Answer) -> None:
+        self.status_code, self.body, self.background = answer.status, answer.body, None
+        self.raw_headers = [(b"content-length", b"%d" % len(answer.body)), _JSON_TYPE]
 
 
 def refused(refusal: Refusal, metadata: Metadata, key: str | None = None) -> Response:
