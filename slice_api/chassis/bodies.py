@@ -36,12 +36,13 @@ def limited(
         since = clock()
         while True:
             message = await receive()
-            size, pause = len(message.get("body", b"")), clock() - since
+            size = len(message.get("body", b""))
             seen += size
             if seen > limit:
                 raise too_large(limit)
             if not message.get("more_body", False):
                 return message
+            pause = clock() - since
             is_silent = not size and pause >= seconds
             if is_silent or waited + pause > seconds + seen / LEAST_BYTES_A_SECOND:
                 raise request_timeout("The body came too slowly, or not at all.")
@@ -91,7 +92,7 @@ def check_json(body: bytes) -> Any:
     except orjson.JSONDecodeError as error:
         raise malformed_body(f"The body is not valid JSON: {error}.") from error
     try:
-        faults = list(storage_faults(body, value))
+        faults = storage_faults(body, value)
     except RecursionError as error:
         raise malformed_body("The body is nested too deeply.") from error
     if faults:
@@ -99,12 +100,14 @@ def check_json(body: bytes) -> Any:
     return value
 
 
-def storage_faults(body: bytes, value: Any) -> Iterator[Fault]:
+def storage_faults(body: bytes, value: Any) -> list[Fault]:
     """What no engine could keep; the body's bytes tell cheaply whether to look at all."""
+    faults: list[Fault] = []
     if b"\\u0000" in body:
-        yield from _faults(value, _holds_nul, "must not hold the character NUL")
+        faults += _faults(value, _holds_nul, "must not hold the character NUL")
     if _LONG_NUMBER.search(body):
-        yield from _faults(json.loads(body), _is_too_big, "must be a number of at most 64 bits")
+        faults += _faults(json.loads(body), _is_too_big, "must be a number of at most 64 bits")
+    return faults
 
 
 def _holds_nul(value: Any) -> bool:
