@@ -25,29 +25,52 @@ class Together(Generic[A, R]):
     `run` gives an outcome for each item, in their order. What nobody had asked for when a run began is not of it, so
     no outcome is older than its question. When a run fails each item is tried alone, so that what is wrong with one is
     not the fault of others; but when storage is away it is away for all, those too who wait: they have waited enough.
+
+    Who turns out to be alone does it without a task, which would take longer than many a run: should they go away
+    meanwhile, their run goes with them, as it would without this, and nobody else's.
     """
 
     def __init__(self, run: Callable[[Sequence[A]], Awaitable[Sequence[R]]], most: int = _MOST) -> None:
         self._run, self._most = run, most
         self._waiting: list[_Asked[A, R]] = []
+        self._is_at_work = False
         self._task: asyncio.Task[None] | None = None
 
     async def do(self, item: A) -> R:
         """Have it done; raises what doing it alone would raise."""
         asked: _Asked[A, R] = _Asked(item, asyncio.get_running_loop().create_future())
         self._waiting.append(asked)
-        if self._task is None:
-            self._task = asyncio.create_task(self._do_all())
-        return await asked.outcome
+        try:
+            if not self._is_at_work:
+                await self._begin()
+            return await asked.outcome
+        finally:
+            asked.outcome.cancel()  # which says, unless it is there, that nobody waits for it any more
+
+    async def _begin(self) -> None:
+        """See who else comes in this turn of the loop; what one alone has asked for is done at once."""
+        self._is_at_work = True
+        try:
+            await asyncio.sleep(0)
+            if len(self._waiting) == 1:
+                await self._do_next()
+        finally:
+            if self._waiting:
+                self._task = asyncio.create_task(self._do_all())
+            else:
+                self._is_at_work = False
 
     async def _do_all(self) -> None:
         """Until nothing waits."""
         try:
             while self._waiting:
-                part, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-                await self._do(part)
+                await self._do_next()
         finally:
-            self._task = None
+            self._task, self._is_at_work = None, False
+
+    async def _do_next(self) -> None:
+        part, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+        await self._do(part)
 
     async def _do(self, part: Sequence[_Asked[A, R]]) -> None:
         try:

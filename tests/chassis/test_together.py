@@ -1,6 +1,7 @@
 """Doing together what is asked for at the same time: everybody gets what they would get alone."""
 
 import asyncio
+import gc
 from collections.abc import Sequence
 
 import pytest
@@ -91,3 +92,57 @@ async def test_nobody_waits_for_who_was_cancelled() -> None:
     assert await stays == 4
     with pytest.raises(asyncio.CancelledError):
         await gone
+
+
+async def test_what_one_alone_asks_for_is_done_by_whoever_asks() -> None:
+    doers = []
+
+    async def note_doer(numbers: Sequence[int]) -> Sequence[int]:
+        doers.append(asyncio.current_task())
+        return numbers
+
+    together = Together(note_doer)
+    assert [await together.do(1), await together.do(2)] == [1, 2]
+    assert doers == [asyncio.current_task()] * 2
+    with pytest.raises(ValueError, match="-1 is negative"):
+        await Together(Doubling()).do(-1)
+
+
+async def test_whoever_goes_away_while_they_do_what_they_alone_asked_for_keeps_nobody_waiting() -> None:
+    double = Doubling()
+    together = Together(double)
+    double.may_go_on.clear()
+    gone = asyncio.create_task(together.do(1))
+    await double.has_begun.wait()
+    later = asyncio.create_task(outcomes(together, 2, -3))
+    await asyncio.sleep(0)
+    gone.cancel()
+    double.may_go_on.set()
+    assert await later == [4, "-3 is negative"]
+    assert gone.cancelled()
+    assert await outcomes(together, 4) == [8]
+
+
+async def test_whoever_goes_away_before_a_run_has_begun_keeps_nobody_waiting() -> None:
+    double = Doubling()
+    together = Together(double)
+    gone = asyncio.create_task(together.do(1))
+    later = asyncio.create_task(outcomes(together, 2))
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert await later == [4]
+    assert double.runs == [[1, 2]]
+    assert gone.cancelled()
+    assert await outcomes(together, 3) == [6]
+
+
+async def test_nothing_is_told_of_what_failed_for_whoever_has_gone_away() -> None:
+    loop, told = asyncio.get_running_loop(), []
+    loop.set_exception_handler(lambda _, context: told.append(context))
+    together = Together(Doubling())
+    gone = asyncio.create_task(together.do(-1))
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert await outcomes(together, 3) == [6]
+    gc.collect()
+    assert told == []
