@@ -171,12 +171,12 @@ async def test_a_stamp_stays_as_long_as_nothing_is_written(knowing: Watched, clo
     assert knowing.stamp() != written
 
 
-async def test_in_memory_a_collection_has_a_stamp_of_its_own(clock: FrozenClock) -> None:
-    async with opened("memory", clock) as storage:
-        before_all, of_leases = storage.stamp(TASKS), storage.stamp(LEASES)
-        await storage.transact(Origin(), put, "one", clock())
-        assert storage.stamp(TASKS) != before_all
-        assert storage.stamp(LEASES) == of_leases
+async def test_a_collection_has_a_stamp_of_its_own(knowing: Watched, clock: FrozenClock) -> None:
+    before_all, of_leases, of_both = knowing.stamp(TASKS), knowing.stamp(LEASES), knowing.stamp(TASKS, LEASES)
+    await knowing.transact(Origin(), put, "one", clock())
+    assert knowing.stamp(TASKS) != before_all
+    assert knowing.stamp(LEASES) == of_leases
+    assert knowing.stamp(TASKS, LEASES) != of_both
 
 
 async def test_postgresql_cannot_tell_whether_anything_was_written(clock: FrozenClock) -> None:

@@ -98,16 +98,16 @@ class SqlRows:
             raise self._taken(collection, key, row.document)
 
     def replace(self, collection: Collection[Any], key: str, row: Row, held: Row) -> None:
-        for field in collection.unique:
-            value = getattr(row.document, field)
-            if value != getattr(held.document, field) and self.find(collection, field, value) is not None:
-                raise Taken(collection, field, str(value))
         own = self._statements[collection.name]
+        changed = own.changed(row.document, held.document)
+        for field in collection.unique:
+            if field in changed and self.find(collection, field, value := getattr(row.document, field)) is not None:
+                raise Taken(collection, field, str(value))
         # A silent update is one of many, and often changes little: what it leaves as it is need not be indexed again.
         is_slight = row.version == held.version and held.is_current
-        changed = own.changed(row.document, held.document) if is_slight else own.all_of(row.document)
-        values = (own.codec.encode(collection, row.document), row.version, collection.version, *changed.values(), key)
-        self._run(own.replace(tuple(changed)), values)
+        made = own.changed_of(row.document, held.document, changed) if is_slight else own.all_of(row.document)
+        values = (own.codec.encode(collection, row.document), row.version, collection.version, *made.values(), key)
+        self._run(own.replace(tuple(made)), values)
 
     def remove(self, collection: Collection[Any], key: str) -> None:
         self._run(self._statements[collection.name].remove, (key,))

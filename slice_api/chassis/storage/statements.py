@@ -6,7 +6,8 @@ are handed over apart, in the order that the conditions name them.
 
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
-from operator import itemgetter
+from itertools import compress
+from operator import attrgetter, itemgetter, ne
 from typing import Any, Literal, NamedTuple
 
 from orjson import dumps
@@ -56,6 +57,8 @@ class Statement(NamedTuple):
     text: str
     arrange: Callable[[Values], Values]
     is_write: bool
+    store: str = ""
+    """The name of the store that it is of."""
 
 
 def _as_given(values: Values) -> Values:
@@ -122,6 +125,13 @@ _COMPARE: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
 }
 
 
+def _picker(fields: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """Takes the values of fields out of documents."""
+    if len(fields) > 1:
+        return attrgetter(*fields)
+    return lambda document: tuple(getattr(document, field) for field in fields)
+
+
 class Statements:
     """The statements of one store in one database's dialect, and what reads and writes its documents."""
 
@@ -130,6 +140,7 @@ class Statements:
         self.is_postgres = dialect.name == "postgresql"
         self._kinds: dict[str, Kind] = {each.field: each.kind for each in columns_of(store)}
         self._columns = {each.field: column_name(each.field) for each in columns_of(store)}
+        self._indexed, self._searched = _picker(tuple(self._columns)), _picker(getattr(store, "search", ()))
         self._is_nullable = {each.field: each.is_nullable for each in columns_of(store)}
         if isinstance(store, Collection):
             self._kinds[store.key] = "text"
@@ -180,12 +191,16 @@ class Statements:
         """What stands in the columns made from a document, by their names."""
         return dict(zip(self.added, self.row_of(document), strict=True))
 
-    def changed(self, document: Any, held: Any) -> dict[str, Any]:
-        """The same, but only where it is not what the columns made from another document hold."""
-        found = ((field, getattr(document, field)) for field in self._columns)
-        fields = {field: value for field, value in found if value != getattr(held, field)}
-        values = {self._columns[field]: self._as_kept(self.encode(field, value)) for field, value in fields.items()}
-        if any(getattr(document, field) != getattr(held, field) for field in getattr(self.store, "search", ())):
+    def changed(self, document: Any, held: Any) -> list[str]:
+        """The fields with columns of their own whose values are not those that another document holds."""
+        return list(compress(self._columns, map(ne, self._indexed(document), self._indexed(held))))
+
+    def changed_of(self, document: Any, held: Any, changed: Sequence[str]) -> dict[str, Any]:
+        """As `all_of`, but only where it is not what the columns made from another document hold."""
+        values = {
+            self._columns[field]: self._as_kept(self.encode(field, getattr(document, field))) for field in changed
+        }
+        if self._searched(document) != self._searched(held):
             values["search"] = search_text(self.store, document)
         return values
 
@@ -232,7 +247,7 @@ class Statements:
         return self.table.c.key.in_(select(items.c.key).where(items.c.item == binds.next(TEXT)))
 
     def _compiled(self, statement: ClauseElement, *, is_write: bool = False) -> Statement:
-        return compile_statement(statement, self._dialect, is_write=is_write)
+        return compile_statement(statement, self._dialect, is_write=is_write)._replace(store=self.store.name)
 
     # Documents
 

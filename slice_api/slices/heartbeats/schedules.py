@@ -99,8 +99,7 @@ class Schedule(Schema):
     @model_serializer
     def _told(self) -> dict[str, Any]:
         """Only what it has."""
-        fields = {name: getattr(self, name) for name in type(self).model_fields}
-        return {name: value for name, value in fields.items() if value is not None}
+        return {name: value for name, value in vars(self).items() if value is not None}
 
 
 def moments_after(schedule: Schedule, at: datetime) -> Iterator[datetime]:
