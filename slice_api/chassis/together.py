@@ -38,52 +38,56 @@ class Together(Generic[A, R]):
 
     async def do(self, item: A) -> R:
         """Have it done; raises what doing it alone would raise."""
-        asked: _Asked[A, R] = _Asked(item, asyncio.get_running_loop().create_future())
-        self._waiting.append(asked)
-        try:
-            if not self._is_at_work:
-                await self._begin()
+        if self._is_at_work:
+            asked = self._asked(item)
+            self._waiting.append(asked)
             return await asked.outcome
-        finally:
-            asked.outcome.cancel()  # which says, unless it is there, that nobody waits for it any more
-
-    async def _begin(self) -> None:
-        """See who else comes in this turn of the loop; what one alone has asked for is done at once."""
         self._is_at_work = True
         try:
-            await asyncio.sleep(0)
-            if len(self._waiting) == 1:
-                await self._do_next()
+            await asyncio.sleep(0)  # for who else comes in this turn of the loop
+            if not self._waiting:
+                [outcome] = await self._run((item,))
+                return outcome
+            asked = self._asked(item)
+            self._waiting.insert(0, asked)
+        except StorageAway as error:
+            self._fail_waiting(error)
+            raise
         finally:
             if self._waiting:
                 self._task = asyncio.create_task(self._do_all())
             else:
                 self._is_at_work = False
+        return await asked.outcome
+
+    def _asked(self, item: A) -> _Asked[A, R]:
+        return _Asked(item, asyncio.get_running_loop().create_future())
 
     async def _do_all(self) -> None:
         """Until nothing waits."""
         try:
             while self._waiting:
-                await self._do_next()
+                part, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+                await self._do(part)
         finally:
             self._task, self._is_at_work = None, False
-
-    async def _do_next(self) -> None:
-        part, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-        await self._do(part)
 
     async def _do(self, part: Sequence[_Asked[A, R]]) -> None:
         try:
             outcomes = await self._run([each.item for each in part])
         except StorageAway as error:
-            waiting, self._waiting = self._waiting, []
-            for each in (*part, *waiting):
-                _fail(each, StorageAway(error.why))
+            self._waiting = [*part, *self._waiting]
+            self._fail_waiting(error)
         except Exception as error:
             await self._do_apart(part, error)
         else:
             for each, outcome in zip(part, outcomes, strict=True):
                 _answer(each, outcome)
+
+    def _fail_waiting(self, error: StorageAway) -> None:
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            _fail(each, StorageAway(error.why))
 
     async def _do_apart(self, part: Sequence[_Asked[A, R]], error: Exception) -> None:
         if len(part) == 1:

@@ -88,6 +88,8 @@ class SqlRateLimiter:
 
     async def _hit_together(self, hits: Sequence[_Hit]) -> Sequence[Allowance]:
         """Count each name by one statement."""
+        if len(hits) == 1:
+            return [await self._hit(hits[0])]
         counts = Counter(hits)
         spent = await asyncio.gather(*(self._hit_often(hit, count) for hit, count in counts.items()))
         given = {hit: iter(each) for hit, each in zip(counts, spent, strict=True)}
