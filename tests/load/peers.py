@@ -1,7 +1,8 @@
 """What the app is compared with: an object out of a dict as JSON, as others would write it.
 
 `raw ASGI`, `Starlette` and `Litestar` check a key and its scope, look the object up and answer with nine fields.
-`bare FastAPI` has a response model, and neither key nor scope. `plain FastAPI, POST` checks a key and takes a body in.
+`bare FastAPI` has a response model, and neither key nor scope; `plain text` has no object either. `plain FastAPI, POST`
+checks a key and takes a body in.
 The `common set-up` is FastAPI with what services gather around it. `python -m tests.load.peers NAME` serves one.
 """
 
@@ -22,6 +23,7 @@ import uvicorn
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
+from fastapi.responses import PlainTextResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from limits import parse
 from limits.storage import MemoryStorage
@@ -173,6 +175,17 @@ def bare_fastapi() -> ASGIApp:
     return app
 
 
+def plain_text() -> ASGIApp:
+    """The cheapest answer, and nothing stored: what one would write first for jobs that say that they have run."""
+    app = FastAPI()
+
+    @app.get("/ping/{uuid}", response_class=PlainTextResponse)
+    async def ping(uuid: str) -> str:
+        return "OK"
+
+    return app
+
+
 def _key_check() -> Callable[..., Awaitable[str]]:
     scopes = _scopes_by_hash()
 
@@ -314,12 +327,13 @@ def common() -> ASGIApp:
 
 
 RAW, STARLETTE, LITESTAR = "raw ASGI", "Starlette", "Litestar"
-BARE, PLAIN, COMMON = "bare FastAPI", "plain FastAPI, POST", "common set-up"
+BARE, TEXT, PLAIN, COMMON = "bare FastAPI", "plain text", "plain FastAPI, POST", "common set-up"
 PEERS: Final[Mapping[str, Callable[[], ASGIApp]]] = {
     RAW: raw_asgi,
     STARLETTE: starlette,
     LITESTAR: litestar,
     BARE: bare_fastapi,
+    TEXT: plain_text,
     PLAIN: plain_fastapi,
     COMMON: common,
 }
