@@ -93,17 +93,17 @@ class _Turn:
         must_write: bool,
         before_writing: Callable[[], None],
     ) -> None:
-        self._connection, self._writes = connection, writes
+        self._connection, self._cursor, self._writes = connection, connection.cursor(), writes
         self._must_write, self._before_writing = must_write, before_writing
         self.has_written = False
 
     def run(self, statement: Statement, values: Values) -> Sequence[Any]:
         self._begin(statement)
-        return self._connection.execute(statement.text, statement.arrange(values)).fetchall()
+        return self._cursor.execute(statement.text, statement.arrange(values)).fetchall()
 
     def run_each(self, statement: Statement, rows: Sequence[Values]) -> None:
         self._begin(statement)
-        self._connection.executemany(statement.text, map(statement.arrange, rows))
+        self._cursor.executemany(statement.text, map(statement.arrange, rows))
 
     def _begin(self, statement: Statement) -> None:
         if statement.is_write:
@@ -115,11 +115,11 @@ class _Turn:
             # Whoever reads first and finds out later that it must write is turned away if another wrote in between,
             # and then begins as a writer.
             is_writer = self._must_write or statement.is_write
-            self._connection.execute("BEGIN IMMEDIATE" if is_writer else "BEGIN")
+            self._cursor.execute("BEGIN IMMEDIATE" if is_writer else "BEGIN")
 
     def commit(self) -> None:
         if self._connection.in_transaction:
-            self._connection.execute("COMMIT")
+            self._cursor.execute("COMMIT")
 
     def roll_back(self) -> None:
         with suppress(sqlite3.ProgrammingError):  # it was given up, which has taken everything back
