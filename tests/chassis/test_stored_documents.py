@@ -18,8 +18,9 @@ from slice_api.chassis import Collection, Schema
 from slice_api.chassis.assembly import OWN_STORES
 from slice_api.chassis.discovery import find_slices
 from slice_api.chassis.storage.codec import decode, encode
-from slice_api.chassis.storage.columns import column_values
 from slice_api.chassis.storage.faults import Unreadable
+from slice_api.chassis.storage.sql import make_statements
+from slice_api.chassis.storage.sqlite import dialect
 from slice_api.chassis.storage.stores import Store
 from tests.support import has_slice
 
@@ -73,14 +74,14 @@ def lost(before: Any, after: Any, at: str = "") -> list[str]:
 
 def what_is_wrong(store: Store, version: int, bodies: list[Any]) -> list[str]:
     """What of the stored documents cannot be read any more, or is lost."""
-    found: list[str] = []
+    found, columns = list[str](), make_statements([store], dialect())[store.name]
     for at, body in enumerate(bodies):
         try:
             document = decode(store, at, json.dumps(body), version)
         except Unreadable as error:
             found.append(str(error))
             continue
-        column_values(store, document)
+        columns.row_of(document)
         # What an upgrade has changed is no loss.
         found += lost(body, json.loads(encode(document))) if version == store.version else []
     return found

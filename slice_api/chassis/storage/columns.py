@@ -15,7 +15,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime
 
-from slice_api.chassis.storage.stores import Collection, Store, annotation_of, search_text
+from slice_api.chassis.storage.stores import Collection, Store, annotation_of
 
 Kind = Literal["text", "integer", "number", "time", "boolean", "list"]
 
@@ -132,14 +132,3 @@ ENCODERS: Mapping[Kind, Encode] = {
 def has_search(store: Store) -> bool:
     """Whether a store keeps a text to search beside each document."""
     return isinstance(store, Collection) and bool(store.search)
-
-
-def column_values(store: Store, document: Any) -> list[Any]:
-    """What stands in the columns of a document: its indexed values, then the text to search where there is one."""
-    values: list[Any] = []
-    for column in columns_of(store):
-        value = getattr(document, column.field)
-        values.append(None if value is None else ENCODERS[column.kind](value))
-    if has_search(store):
-        values.append(search_text(store, document))
-    return values

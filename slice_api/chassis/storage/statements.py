@@ -39,7 +39,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.expression import ClauseElement
 
 from slice_api.chassis.storage.codec import Codec
-from slice_api.chassis.storage.columns import ENCODERS, Kind, column_values, columns_of
+from slice_api.chassis.storage.columns import ENCODERS, Kind, columns_of, has_search
 from slice_api.chassis.storage.query import Condition
 from slice_api.chassis.storage.stores import Collection, Store, search_text
 from slice_api.chassis.storage.tables import LIST, TEXT, TYPES, added_columns, column_name, items_name
@@ -125,6 +125,11 @@ _COMPARE: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
 }
 
 
+def _as_json(items: Any) -> str:
+    """A list, where there are no arrays."""
+    return dumps(ENCODERS["list"](items)).decode()
+
+
 def _picker(fields: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
     """Takes the values of fields out of documents."""
     if len(fields) > 1:
@@ -140,6 +145,9 @@ class Statements:
         self.is_postgres = dialect.name == "postgresql"
         self._kinds: dict[str, Kind] = {each.field: each.kind for each in columns_of(store)}
         self._columns = {each.field: column_name(each.field) for each in columns_of(store)}
+        keepers = ENCODERS if self.is_postgres else {**ENCODERS, "list": _as_json}
+        self._keep = {each.field: keepers[each.kind] for each in columns_of(store)}
+        """What makes the value of a field into what stands in its column."""
         self._indexed, self._searched = _picker(tuple(self._columns)), _picker(getattr(store, "search", ()))
         self._is_nullable = {each.field: each.is_nullable for each in columns_of(store)}
         if isinstance(store, Collection):
@@ -182,10 +190,9 @@ class Statements:
         """What stands in the columns made from a document."""
         if not self.added:
             return []
-        return [self._as_kept(value) for value in column_values(self.store, document)]
-
-    def _as_kept(self, value: Any) -> Any:
-        return dumps(value).decode() if isinstance(value, list) and not self.is_postgres else value
+        found = zip(self._keep.values(), self._indexed(document), strict=True)
+        values = [None if value is None else keep(value) for keep, value in found]
+        return [*values, search_text(self.store, document)] if has_search(self.store) else values
 
     def all_of(self, document: Any) -> dict[str, Any]:
         """What stands in the columns made from a document, by their names."""
@@ -197,9 +204,8 @@ class Statements:
 
     def changed_of(self, document: Any, held: Any, changed: Sequence[str]) -> dict[str, Any]:
         """As `all_of`, but only where it is not what the columns made from another document hold."""
-        values = {
-            self._columns[field]: self._as_kept(self.encode(field, getattr(document, field))) for field in changed
-        }
+        found = ((field, getattr(document, field)) for field in changed)
+        values = {self._columns[field]: None if value is None else self._keep[field](value) for field, value in found}
         if self._searched(document) != self._searched(held):
             values["search"] = search_text(self.store, document)
         return values
