@@ -13,7 +13,7 @@ from slice_api.chassis.events import EVENTS
 from slice_api.chassis.storage.codec import Codec, decode, encode
 from slice_api.chassis.storage.columns import as_microseconds
 from slice_api.chassis.storage.query import Condition
-from slice_api.chassis.storage.statements import CHANGED, Part, Statement, Statements, Values, shape_of
+from slice_api.chassis.storage.statements import Part, Statement, Statements, Values, shape_of
 from slice_api.chassis.storage.stores import Collection, Log, Store
 from slice_api.chassis.storage.tables import make_table
 from slice_api.chassis.storage.tx import MOST_APART, MOST_TOGETHER, Origin, Row, Taken, is_live
@@ -23,8 +23,11 @@ M = TypeVar("M", bound=BaseModel)
 Run = Callable[[Statement, Values], Sequence[Any]]
 """Runs a statement with its values and gives its rows."""
 
-RunEach = Callable[[Statement, Sequence[Values]], None]
-"""Runs a statement that gives nothing once for each of many rows of values."""
+Write = Callable[[Statement, Sequence[Values]], tuple[int, int]]
+"""Runs a statement that gives no rows once for each of many rows of values.
+
+It gives how many rows the last of them has changed, and where that was put.
+"""
 
 CHANNEL = "slice_events"
 """What PostgreSQL notifies when events are committed."""
@@ -70,11 +73,12 @@ class SqlRows:
         run: Run,
         statements: Mapping[str, Statements],
         next_version: Callable[[], int],
-        run_each: RunEach | None = None,
+        write: Write | None = None,
     ) -> None:
         self._run, self._statements, self.next_version = run, statements, next_version
-        self._run_each = run_each
-        """Where a call to the database costs next to nothing; else many rows go in one statement."""
+        self._write = write
+        """Where a call to the database costs next to nothing; else many rows go in one statement, which says by rows of
+        its own what it has done: that costs SQLite as much as all the rest of it."""
 
     # Documents
 
@@ -94,7 +98,8 @@ class SqlRows:
         own = self._statements[collection.name]
         body, made = own.codec.encode(collection, row.document), own.row_of(row.document)
         values = (key, body, row.version, collection.version, *made)
-        if not self._run(own.insert, values):
+        is_new = self._run(own.insert, values) if self._write is None else self._write(own.insert, (values,))[0]
+        if not is_new:
             raise self._taken(collection, key, row.document)
 
     def replace(self, collection: Collection[Any], key: str, row: Row, held: Row) -> None:
@@ -170,10 +175,8 @@ class SqlRows:
         own = self._statements[log.name]
         version = log.version
         rows = [(partition, encode(entry), version, *own.row_of(entry)) for entry in entries]
-        if self._run_each is not None:
-            if len(rows) > 1:
-                self._run_each(own.append_each, rows[:-1])
-            return int(self._run(own.append, rows[-1])[0][0])
+        if self._write is not None:
+            return self._write(own.append, rows)[1]
         _, *columns = zip(*rows, strict=True)
         values = (turn_of(log, partition), partition, *map(list, columns))
         statement = own.extend(CHANNEL if log.name == EVENTS.name else "")
@@ -200,13 +203,12 @@ class SqlRows:
 
     def trim(self, log: Log[Any], partition: str, keep: int) -> int:
         own = self._statements[log.name]
-        if self._run_each is None:
+        if self._write is None:
             return len(self._run(own.trim, (partition, partition, keep, MOST_TOGETHER)))
         last, most = self._run(own.ends_to_trim, (partition, keep, partition, MOST_TOGETHER - 1))[0]
         if last is None:
             return 0
-        self._run(own.cut, (partition, last if most is None else min(last, most)))
-        return int(self._run(CHANGED, ())[0][0])
+        return self._write(own.cut, ((partition, last if most is None else min(last, most)),))[0]
 
     def expire(self, log: Log[Any], partition: str | None, before: datetime) -> int:
         own, place = self._statements[log.name], () if partition is None else (partition,)

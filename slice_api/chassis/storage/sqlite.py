@@ -101,9 +101,12 @@ class _Turn:
         self._begin(statement)
         return self._cursor.execute(statement.text, statement.arrange(values)).fetchall()
 
-    def run_each(self, statement: Statement, rows: Sequence[Values]) -> None:
+    def write(self, statement: Statement, rows: Sequence[Values]) -> tuple[int, int]:
         self._begin(statement)
-        self._cursor.executemany(statement.text, map(statement.arrange, rows))
+        if len(rows) > 1:
+            self._cursor.executemany(statement.text, map(statement.arrange, rows[:-1]))
+        self._cursor.execute(statement.text, statement.arrange(rows[-1]))
+        return self._cursor.rowcount, self._cursor.lastrowid or 0
 
     def _begin(self, statement: Statement) -> None:
         if statement.is_write:
@@ -236,7 +239,7 @@ class SqliteStorage:
             if must_write:
                 origin.restore(mark)
             must_write = True
-            tx = Tx(SqlRows(turn.run, self._statements, self._next_version, turn.run_each), self._clock(), origin)
+            tx = Tx(SqlRows(turn.run, self._statements, self._next_version, turn.write), self._clock(), origin)
             try:
                 result = fn(tx, *args, **kwargs)
                 tx.finish()

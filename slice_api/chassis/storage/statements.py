@@ -16,7 +16,6 @@ from sqlalchemy import (
     ColumnElement,
     Dialect,
     FromClause,
-    Insert,
     Integer,
     Select,
     Table,
@@ -71,10 +70,6 @@ def _arrangement(order: Sequence[int]) -> Callable[[Values], Values]:
     if len(order) == 1:
         return lambda values: (values[order[0]],)
     return itemgetter(*order)
-
-
-CHANGED = Statement("SELECT changes()", _as_given, is_write=False)
-"""SQLite: how many rows the statement before has changed."""
 
 
 class Binds:
@@ -277,11 +272,15 @@ class Statements:
 
     @cached_property
     def insert(self) -> Statement:
-        """A new document: its own columns, then those made from it. Gives a row unless something of it is taken."""
+        """A new document: its own columns, then those made from it. Does nothing if something of it is taken.
+
+        PostgreSQL: gives a row unless it does nothing.
+        """
         binds, dialect = Binds(), postgresql if self.is_postgres else sqlite
         values = {name: binds.next(self.table.c[name].type) for name in (*self.own, *self.added)}
-        statement: Any = dialect.insert(self.table).values(values)
-        return self._compiled(statement.on_conflict_do_nothing().returning(self.table.c.version), is_write=True)
+        statement: Any = dialect.insert(self.table)
+        new = statement.values(values).on_conflict_do_nothing()
+        return self._compiled(new.returning(self.table.c.version) if self.is_postgres else new, is_write=True)
 
     def _replace(self, names: tuple[str, ...]) -> Statement:
         """Another document under the same key: its own columns but for the key, those of these names, then the key."""
@@ -346,20 +345,12 @@ class Statements:
 
     # Entries of logs
 
-    def _entry(self) -> Insert:
-        binds = Binds()
-        values = {name: binds.next(self.table.c[name].type) for name in ("partition", *self.own, *self.added)}
-        return insert(self.table).values(values)
-
     @cached_property
     def append(self) -> Statement:
-        """SQLite: one entry at the end; gives its position."""
-        return self._compiled(self._entry().returning(self.table.c.position), is_write=True)
-
-    @cached_property
-    def append_each(self) -> Statement:
-        """SQLite: one entry at the end, for each of many; gives nothing, which makes it twice as fast."""
-        return self._compiled(self._entry(), is_write=True)
+        """SQLite: one entry at the end."""
+        binds = Binds()
+        values = {name: binds.next(self.table.c[name].type) for name in ("partition", *self.own, *self.added)}
+        return self._compiled(insert(self.table).values(values), is_write=True)
 
     def _extend(self, channel: str) -> Statement:
         """PostgreSQL: many entries at the end, given as one list for each column, behind the partition's turn.
