@@ -204,11 +204,12 @@ def _is_stream(context: Any) -> bool:
     return getattr(kind, "media_type", "") == "text/event-stream"
 
 
-def _placed(app: FastAPI, context: Any, prefix: str) -> APIRoute:
-    """A route of a router, below a prefix and answering for this app."""
+def _placed(app: FastAPI, context: Any, prefix: str, *, is_own: bool) -> APIRoute:
+    """A route of a router, below a prefix and answering for this app; one that is not its own may be changed by it."""
     placed: APIRoute = copy.copy(context.original_route)
-    for name, value in vars(placed).items():
-        setattr(placed, name, getattr(context, name, value))  # a router within the router may have changed it
+    if not is_own:
+        for name, value in vars(placed).items():
+            setattr(placed, name, getattr(context, name, value))
     placed.path = f"{prefix}{context.path}"
     placed.path_regex, placed.path_format, placed.param_convertors = compile_path(placed.path)
     placed.dependency_overrides_provider = app
@@ -225,7 +226,9 @@ def _contexts(app: FastAPI, router: APIRouter, prefix: str, included: Any) -> It
     contexts = list(iter_route_contexts(router.routes))
     if not all(isinstance(each.original_route, APIRoute) for each in contexts):
         return iter_route_contexts([included])
-    return iter_route_contexts([_placed(app, each, prefix) for each in contexts])
+    own = {id(each) for each in router.routes}
+    placed = [_placed(app, each, prefix, is_own=id(each.original_route) in own) for each in contexts]
+    return iter_route_contexts(placed)
 
 
 def _file_routes(chassis: Chassis, each: Slice, contexts: Iterable[Any], *, is_root: bool) -> None:
