@@ -2,8 +2,8 @@
 
 None of it is of one app: signatures of endpoints, models of answers, OpenAPI documents of the same routes, what is
 installed, the files of the front end, the statements for the same stores, what the folder of one of our own slices
-holds, the card of that, and the certificates that clients trust. Where a function has another name in a newer library
-tests take longer, and are the same.
+holds, the card of that, what its events look like, and the certificates that clients trust. Where a function has
+another name in a newer library tests take longer, and are the same.
 """
 
 import importlib.metadata
@@ -37,6 +37,7 @@ def find_once() -> None:
     _remember(web_files, "_contents", lambda folder: folder if folder == _WEB else None)
     _remember(assembly, "prepared", _prepared)
     _remember(discovery, "_assemble", _slice)
+    _remember(discovery, "unreadable_event", lambda event: event)
     _remember(report, "card_of", _card)
     for engine in (postgres, sqlite):
         _remember(engine, "make_statements", lambda stores, dialect: (dialect.name, *map(id, stores)))
