@@ -95,8 +95,8 @@ def _counts(schema: Mapping[str, Any]) -> Iterator[tuple[type, int]]:
         inner = [schema["schema"], *schema["definitions"]]
     elif kind in _AROUND:
         inner = [schema.get("schema") or schema.get("items_schema") or {"type": "any"}]
-    elif kind == "dict":
-        inner = [schema.get(name) or {"type": "any"} for name in ("keys_schema", "values_schema")]
+    elif kind == "dict" and _names_are_text(schema):
+        inner = [schema.get("values_schema") or {"type": "any"}]
     elif kind == "tuple":
         inner = schema["items_schema"]
     elif kind in ("union", "tagged-union"):
@@ -106,6 +106,13 @@ def _counts(schema: Mapping[str, Any]) -> Iterator[tuple[type, int]]:
         raise _SpecialError
     for each in inner:
         yield from _counts(each[0] if isinstance(each, tuple) else each)
+
+
+def _names_are_text(schema: Mapping[str, Any]) -> bool:
+    keys = schema.get("keys_schema") or {"type": "any"}
+    while keys["type"] in _AROUND and "schema" in keys:
+        keys = keys["schema"]
+    return keys["type"] in ("any", "literal", "str")
 
 
 def _counts_of_model(schema: Mapping[str, Any]) -> Iterator[tuple[type, int]]:

@@ -74,6 +74,12 @@ class Late(Schema):
         return len(self.name)
 
 
+class Numbered(Schema):
+    """One whose names are no texts, which JSON has not."""
+
+    counts: dict[int, int]
+
+
 class Both(Schema):
     """Of two that are relatives, what is written of one hangs on where it stands."""
 
@@ -205,6 +211,7 @@ _SPECIAL = [
     _looked_at(),
     Both(one=Grown(name="a", more="b"), other=Grown(name="a", more="b")),
     RootModel[list[int]]([1, 2]),
+    Numbered(counts={1: 2}),
     Holder(computed=Computed(name="a"), shouting=[Shouting(name="a")], text=AsText(name="a"), renamed=Renamed(begin=1)),
 ]
 
@@ -216,6 +223,8 @@ def test_what_is_special_is_written_alike(document: BaseModel, options: dict[str
     _assert_alike(document, **options)
 
 
-@pytest.mark.parametrize(("model", "is_plain"), [(Sample, True), (Holder, True), (Late, True), (Computed, False)])
+@pytest.mark.parametrize(
+    ("model", "is_plain"), [(Sample, True), (Holder, True), (Late, True), (Computed, False), (Numbered, False)]
+)
 def test_only_what_is_special_is_left_to_pydantic(model: type[BaseModel], *, is_plain: bool) -> None:
     assert (_plain(model, {}) is not None) == is_plain
