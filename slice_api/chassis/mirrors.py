@@ -74,8 +74,9 @@ class _News(NamedTuple, Generic[R]):
 
 
 def _look(tx: Tx, mirror: Mirror[R, S], image: _Image[S] | None) -> _News[R]:
-    _, newest = tx.ends(EVENTS)
-    events = None if image is None else _events_since(tx, image.position)
+    oldest, newest = tx.ends(EVENTS)
+    holds_all = image is not None and oldest - 1 <= image.position <= newest
+    events = _events_since(tx, image.position) if image is not None and holds_all else None
     if image is None or events is None:
         with _no_garbage_looked_for():
             return _News(mirror.read(tx, None, ()), newest)
@@ -106,10 +107,7 @@ def _no_garbage_looked_for() -> Iterator[None]:
 
 
 def _events_since(tx: Tx, position: int) -> list[EventRecord] | None:
-    """The events behind a position; None when the log does not hold all of them any more, or too many."""
-    oldest, newest = tx.ends(EVENTS)
-    if not oldest - 1 <= position <= newest:
-        return None
+    """The events behind a position; None when there are too many."""
     found: list[EventRecord] = []
     while len(found) <= _MOST_EVENTS:
         entries = tx.read(EVENTS, position, limit=_BATCH)

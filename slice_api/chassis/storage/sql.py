@@ -106,8 +106,8 @@ class SqlRows:
         own = self._statements[collection.name]
         changed = own.changed(row.document, held.document)
         for field in collection.unique:
-            if field in changed and self.find(collection, field, value := getattr(row.document, field)) is not None:
-                raise Taken(collection, field, str(value))
+            if field in changed and self.find(collection, field, changed[field]) is not None:
+                raise Taken(collection, field, str(changed[field]))
         # A silent update is one of many, and often changes little: what it leaves as it is need not be indexed again.
         is_slight = row.version == held.version and held.is_current
         made = own.changed_of(row.document, held.document, changed) if is_slight else own.all_of(row.document)

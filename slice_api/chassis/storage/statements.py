@@ -4,7 +4,7 @@ A shape is what a statement's text depends on: which conditions, in which order,
 are handed over apart, in the order that the conditions name them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from itertools import compress
 from operator import attrgetter, itemgetter, ne
@@ -193,13 +193,15 @@ class Statements:
         """What stands in the columns made from a document, by their names."""
         return dict(zip(self.added, self.row_of(document), strict=True))
 
-    def changed(self, document: Any, held: Any) -> list[str]:
-        """The fields with columns of their own whose values are not those that another document holds."""
-        return list(compress(self._columns, map(ne, self._indexed(document), self._indexed(held))))
+    def changed(self, document: Any, held: Any) -> dict[str, Any]:
+        """The indexed fields whose values are not those that another document holds."""
+        values = self._indexed(document)
+        differ = list(map(ne, values, self._indexed(held)))
+        return dict(zip(compress(self._columns, differ), compress(values, differ), strict=True))
 
-    def changed_of(self, document: Any, held: Any, changed: Sequence[str]) -> dict[str, Any]:
+    def changed_of(self, document: Any, held: Any, changed: Mapping[str, Any]) -> dict[str, Any]:
         """As `all_of`, but only where it is not what the columns made from another document hold."""
-        found = ((field, getattr(document, field)) for field in changed)
+        found = changed.items()
         values = {self._columns[field]: None if value is None else self._keep[field](value) for field, value in found}
         if self._searched(document) != self._searched(held):
             values["search"] = search_text(self.store, document)
