@@ -1,5 +1,6 @@
 """The layer around the app: what every answer carries, whoever gives it, and what is told of a request."""
 
+import gc
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from slice_api.chassis.credentials import make_key
+from slice_api.chassis.exchange import Exchange
 from tests.chassis.examples import EXAMPLES, parsed, problem, request_lines
 from tests.support import ADMIN_KEY, BASE_URL, client_of, grant_key, make_app, running
 
@@ -523,3 +525,14 @@ async def test_a_request_is_logged_under_its_callers_trace(traceparent: str, tra
     async with visiting(make_app(packages=EXAMPLES, log=lines)) as client:
         assert (await client.get("/probe", headers={"traceparent": traceparent})).status_code == 200
     assert [line.get("trace_id") for line in request_lines(lines)] == [trace_id]
+
+
+@pytest.mark.parametrize("path", ["/probe", "/probe/text", "/probe/boom", "/nowhere", "/api/things"])
+async def test_what_is_known_of_a_request_goes_with_its_end(anonymous: httpx.AsyncClient, path: str) -> None:
+    gc.collect()
+    gc.disable()  # which would let go of it later
+    try:
+        await anonymous.get(path)
+        assert not [each for each in gc.get_objects() if isinstance(each, Exchange)]
+    finally:
+        gc.enable()
