@@ -22,6 +22,7 @@ from slice_api.chassis.dependencies import (
     Service,
     caller_by_key,
     caller_of,
+    from_app,
     own_settings,
 )
 from slice_api.chassis.events import EVENTS, Event, EventRecord, on
@@ -135,6 +136,7 @@ __all__ = [
     "equals",
     "every",
     "forbidden",
+    "from_app",
     "gone",
     "has",
     "invalid",

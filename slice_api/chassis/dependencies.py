@@ -45,6 +45,13 @@ _mirrors = _given(lambda exchange: exchange.chassis.mirrors)
 _reserved = _given(lambda exchange: exchange.chassis.reserved_segments)
 
 
+def from_app(name: str) -> Callable[[Request], Coroutine[Any, Any, Any]]:
+    """A dependency out of what a slice's lifespan has left in `app.state` under a name that begins with its own:
+    `Annotated[Passwords, Depends(from_app("links_passwords"))]`.
+    """
+    return _given(lambda exchange: getattr(exchange.scope["app"].state, name))
+
+
 @_given
 def _principal(exchange: Exchange) -> Principal:
     if exchange.caller is None:

@@ -4,15 +4,15 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Query
 
-from slice_api.chassis import Caller, Now, Service, Tag, Time, own_settings
+from slice_api.chassis import Caller, Now, Service, Tag, Time, from_app, own_settings
 from slice_api.slices.flags.documents.handlers import Hand
 from slice_api.slices.flags.evaluation.streams import Listening, open_stream
-from slice_api.slices.flags.evaluation.tokens import Tokens, tokens_of
+from slice_api.slices.flags.evaluation.tokens import Tokens
 from slice_api.slices.flags.exposures.reading import ExposureRange, range_of
 from slice_api.slices.flags.schemas import ExposureInterval, FlagFilter, Order, SetName, State
 from slice_api.slices.flags.settings import FlagsSettings
 
-Signing = Annotated[Tokens, Depends(tokens_of)]
+Signing = Annotated[Tokens, Depends(from_app("flags_tokens"))]
 Options = Annotated[FlagsSettings, Depends(own_settings)]
 WantedSet = Annotated[
     SetName | None,

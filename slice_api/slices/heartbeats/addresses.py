@@ -6,9 +6,9 @@ from secrets import choice, token_hex
 from string import ascii_lowercase, digits
 from typing import Annotated, Final, NamedTuple
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI
 
-from slice_api.chassis import BaseUrl, Taken, Tx
+from slice_api.chassis import BaseUrl, Taken, Tx, from_app
 from slice_api.slices.heartbeats.schemas import Secrets
 from slice_api.slices.heartbeats.settings import HeartbeatsSettings
 from slice_api.slices.heartbeats.store import SECRETS
@@ -40,11 +40,8 @@ async def with_secrets(app: FastAPI) -> AsyncIterator[None]:
     yield
 
 
-async def secrets_of(request: Request) -> Secrets:
-    """The secrets of the app."""
-    secrets: Secrets = request.app.state.heartbeats_secrets
-    return secrets
-
+secrets_of = from_app("heartbeats_secrets")
+"""Gives the secrets of the app."""
 
 OwnSecrets = Annotated[Secrets, Depends(secrets_of)]
 

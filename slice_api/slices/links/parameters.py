@@ -4,8 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query
 
-from slice_api.chassis import BaseUrl, Caller, Now, ReservedSegments, Tag, own_settings
-from slice_api.slices.links.following.answers import passwords_of
+from slice_api.chassis import BaseUrl, Caller, Now, ReservedSegments, Tag, from_app, own_settings
 from slice_api.slices.links.following.passwords import Passwords
 from slice_api.slices.links.qr import ColorText, ErrorCorrection, Format, QrStyle, check_readable
 from slice_api.slices.links.schemas import LinkFilter, Order, State
@@ -65,7 +64,7 @@ async def _stats_range(
 
 
 Here = Annotated[Site, Depends(_site)]
-Hashing = Annotated[Passwords, Depends(passwords_of)]
+Hashing = Annotated[Passwords, Depends(from_app("links_passwords"))]
 
 
 async def _maker(caller: Caller, now: Now, site: Here, passwords: Hashing) -> Maker:

@@ -9,7 +9,7 @@ from secrets import token_hex
 from typing import Final, NamedTuple
 
 import orjson
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 
 from slice_api.chassis import Taken, Tx
 from slice_api.slices.flags.schemas import StreamSecret
@@ -85,9 +85,3 @@ async def with_tokens(app: FastAPI) -> AsyncIterator[None]:
         secret = await db.transact(_secret)
     app.state.flags_tokens = Tokens(secret)
     yield
-
-
-async def tokens_of(request: Request) -> Tokens:
-    """Who makes and reads the tokens of the app."""
-    tokens: Tokens = request.app.state.flags_tokens
-    return tokens

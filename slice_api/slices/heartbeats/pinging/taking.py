@@ -7,9 +7,9 @@ database commits once for all of them.
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI
 
-from slice_api.chassis import Database, Together, Tx
+from slice_api.chassis import Database, Together, Tx, from_app
 from slice_api.slices.heartbeats.pinging.handling import ping_slug
 from slice_api.slices.heartbeats.recording import Arrival, take_ping, take_pings
 from slice_api.slices.heartbeats.schemas import HeartbeatFields
@@ -54,10 +54,5 @@ def make_taker(app: FastAPI) -> PingTaker:
     return PingTaker(chassis.db, settings.keep_pings, is_grouping=chassis.storage.is_shared)
 
 
-async def _taker(request: Request) -> PingTaker:
-    taker: PingTaker = request.app.state.heartbeats_pings
-    return taker
-
-
-Taker = Annotated[PingTaker, Depends(_taker)]
+Taker = Annotated[PingTaker, Depends(from_app("heartbeats_pings"))]
 """Who notes the pings of the app."""

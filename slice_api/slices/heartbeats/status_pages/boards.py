@@ -8,9 +8,9 @@ from functools import partial
 from hashlib import blake2b
 from typing import Annotated, Final, NamedTuple
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI
 
-from slice_api.chassis import EVENTS, Database, Tx, equals, not_found
+from slice_api.chassis import EVENTS, Database, Tx, equals, from_app, not_found
 from slice_api.slices.heartbeats.status_pages.documents import NO_HISTORIES, Histories, read_document
 from slice_api.slices.heartbeats.status_pages.schemas import StatusDocument
 from slice_api.slices.heartbeats.store import STATUS_PAGES
@@ -102,9 +102,4 @@ async def with_boards(app: FastAPI) -> AsyncIterator[None]:
     yield
 
 
-async def _boards(request: Request) -> Boards:
-    boards: Boards = request.app.state.heartbeats_boards
-    return boards
-
-
-Shown = Annotated[Boards, Depends(_boards)]
+Shown = Annotated[Boards, Depends(from_app("heartbeats_boards"))]

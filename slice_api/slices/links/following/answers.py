@@ -89,12 +89,6 @@ async def with_passwords(app: FastAPI) -> AsyncIterator[None]:
     yield
 
 
-async def passwords_of(request: Request) -> Passwords:
-    """Who checks the passwords of the app."""
-    passwords: Passwords = request.app.state.links_passwords
-    return passwords
-
-
 def robots(*, is_crawlable: bool) -> str:
     """The rules for crawlers: the front page and the docs are for all, short links as the settings say."""
     if is_crawlable:
