@@ -9,7 +9,7 @@ This rests on what everybody who follows the log rests on: positions become visi
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
@@ -173,8 +173,6 @@ class Caches:
         """How far the log was read."""
         self._turn = self._turn_read = 0
         """How often this process has changed something, and how much of that is among what was read."""
-        self._unread = 0
-        """How many events of this process may be yet to read."""
         self._known: dict[Cached[Any], _Known] = {}
 
     async def get(self, cached: Cached[M], key: str) -> M | None:
@@ -208,18 +206,16 @@ class Caches:
         for cache in caches:
             await cache.put(name, entry, cached.seconds)
 
-    def heard(self, events: Sequence[EventRecord]) -> None:
+    def heard(self, events: Iterable[EventRecord]) -> None:
         """Take note of what this process itself has just committed, so that who changed something sees the change."""
         self._turn += 1
-        self._unread += len(events)
-        is_urgent = self._life is None or self._unread >= _BATCH
+        is_urgent = self._life is None or self._turn - self._turn_read >= _BATCH
         if self._known:
             for event in events:
                 for cached, known in self._covered_by(event):
                     known.own.note(self._turn, event.subject if cached.is_by_subject else None)
                     is_urgent = True
         if is_urgent:
-            self._unread = 0
             self._news.notify()
 
     def _covered_by(self, event: EventRecord) -> Iterator[tuple[Cached[Any], _Known]]:
