@@ -5,6 +5,7 @@ was put in line, and when the service stops; a process that is killed loses at m
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
@@ -36,13 +37,13 @@ class Batches:
 
     def __init__(self, db: Database, log: Logger, metrics: Metrics) -> None:
         self._db, self._log, self._metrics = db, log, metrics
-        self._waiting: dict[Batch[Any], list[Any]] = {}
+        self._waiting: defaultdict[Batch[Any], list[Any]] = defaultdict(list)
         self._writing = asyncio.Lock()
         self._is_any_waiting = asyncio.Event()
 
     def add(self, batch: Batch[T], item: T) -> None:
         """Put an item in line; returns at once."""
-        self._waiting.setdefault(batch, []).append(item)
+        self._waiting[batch].append(item)
         self._is_any_waiting.set()
 
     async def flush(self) -> None:
