@@ -83,6 +83,8 @@ class RouteTable(BaseRoute):
         self._places: dict[str, Place] = {}
         self._let_in_headers: dict[str, list[tuple[bytes, bytes]]] = {}
         """What answers carry that the pages of every site may read, by template."""
+        self._offered: dict[str, bool] = {}
+        """Whether objects can be read below a template."""
 
     @property
     def targets(self) -> Iterable[Target]:
@@ -163,6 +165,15 @@ class RouteTable(BaseRoute):
     def offers(self, path: str, method: str) -> bool:
         """Whether some route answers this path by this method."""
         return self._find(path, method)[0] is not None
+
+    def offers_object(self, target: Target, path: str, key: str) -> bool:
+        """Whether the object of a key can be read below the path that a target has answered; found out once for all."""
+        if "/" in key:
+            return self.offers(f"{path}/{key}", "GET")
+        known = self._offered.get(target.path)
+        if known is None:
+            known = self._offered[target.path] = self.offers(f"{path}/{key}", "GET")
+        return known
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if scope["type"] != "http":

@@ -159,10 +159,11 @@ def _sending(exchange: Exchange, send: Send) -> Send:
 
 def _location(exchange: Exchange) -> Headers:
     """Where the object made can be read, if it can be."""
-    created, path = exchange.origin.created, exchange.scope["path"]
-    if created is None or not exchange.chassis.table.offers(f"{path}/{created}", "GET"):
+    created, path, target = exchange.origin.created, exchange.scope["path"], exchange.target
+    if created is None or target is None or not exchange.chassis.table.offers_object(target, path, created):
         return ()
-    return ((b"location", f"{path}/{quote(created, safe='')}".encode()),)
+    is_plain = created.isascii() and created.isalnum()
+    return ((b"location", f"{path}/{created if is_plain else quote(created, safe='')}".encode()),)
 
 
 def _has_already(exchange: Exchange, etag: bytes | None) -> bool:

@@ -16,7 +16,7 @@ from fastapi import Request, Response
 from fastapi.datastructures import DefaultPlaceholder
 from fastapi.exceptions import ResponseValidationError
 from fastapi.params import Depends, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from starlette.responses import FileResponse, StreamingResponse
 from starlette.types import Receive, Scope
 
@@ -131,12 +131,12 @@ def _dependency(hint: Any) -> Callable[..., Any]:
     return cast(Callable[..., Any], function)
 
 
-def _body_of(context: Any) -> Any:
+def _body_of(context: Any) -> type[BaseModel] | None:
     """The model of a JSON body; None where there is none."""
     field = context.body_field
     if field is None:
         return None
-    model = field.field_info.annotation
+    model: Any = field.field_info.annotation
     is_json = getattr(field.field_info, "media_type", "") == "application/json"
     if not (is_json and inspect.isclass(model) and issubclass(model, BaseModel)):
         raise _NotSimpleError
@@ -239,10 +239,10 @@ def prepared(context: Any) -> Call | None:
         plan.add(endpoint)
     except _NotSimpleError:
         return None
-    return _call_of(plan, tuple(context.param_convertors), context.body_field, answer)
+    return _call_of(plan, tuple(context.param_convertors), body, answer)
 
 
-def _call_of(plan: _Plan, texts: Sequence[str], body_field: Any, answer: Answer) -> Call:
+def _call_of(plan: _Plan, texts: Sequence[str], body: type[BaseModel] | None, answer: Answer) -> Call:
     *first, (endpoint, places) = plan.steps
     before = [(getattr(step.function, FINDS, None), step.function, step.places) for step in first]
     needs_request = any(_REQUEST in needed for find, _, needed in [*before, (None, endpoint, places)] if find is None)
@@ -253,11 +253,12 @@ def _call_of(plan: _Plan, texts: Sequence[str], body_field: Any, answer: Answer)
         if takes_query and scope["query_string"]:
             return None
         value = exchange.value
-        if body_field is not None:
+        if body is not None:
             if value is NO_BODY:
                 return None
-            value, faults = body_field.validate(value, {}, loc=("body",))
-            if faults:
+            try:
+                value = body.__pydantic_validator__.validate_python(value, from_attributes=True)
+            except ValidationError:
                 return None
         given = _blank() if needs_response else None
         request = Request(scope, receive) if needs_request else None
