@@ -43,19 +43,6 @@ def interval_of(quota: int, window_seconds: int) -> int:
     return window_seconds * MICROSECONDS // quota or 1
 
 
-def spend(arrival: int, now: int, quota: int, interval: int) -> tuple[int, bool]:
-    """The arrival time after one more request at `now`, and whether that is one too many; all in microseconds.
-
-    A name that is not known has an arrival time of 0. Whoever does this in another language: a request fits as long as
-    the new arrival time is at most `quota * interval` ahead of now, and one that does not fit changes nothing.
-    """
-    furthest = now + quota * interval
-    # Never further ahead than an empty bucket: a clock set back, or a limit made smaller, locks nobody out for long.
-    held = now if arrival < now else min(furthest, arrival)
-    is_exceeded = held + interval > furthest
-    return (held if is_exceeded else held + interval), is_exceeded
-
-
 def allowance_of(arrival: int, now: int, quota: int, interval: int, *, is_exceeded: bool) -> Allowance:
     """What to tell of a bucket by its arrival time; all times in microseconds."""
     full_in = arrival - now if arrival > now else 0
@@ -79,15 +66,25 @@ class MemoryRateLimiter:
         return self.count(name, quota, window_seconds)
 
     def count(self, name: str, quota: int, window_seconds: int) -> Allowance:
-        """The same at once, since nobody need be asked."""
-        now, arrivals = int(self._seconds() * MICROSECONDS), self._arrivals
-        interval = interval_of(quota, window_seconds)
-        arrival, is_exceeded = spend(arrivals.get(name, 0), now, quota, interval)
-        if not is_exceeded:
-            arrivals[name] = arrival
-            if len(arrivals) >= self._sweep_at:
-                self._sweep(now)
-        return allowance_of(arrival, now, quota, interval, is_exceeded=is_exceeded)
+        """The same at once, since nobody need be asked.
+
+        A name that is not known has an arrival time of 0. Whoever does this in another language: a request fits as long
+        as the new arrival time is at most `quota * interval` ahead of now, and one that does not fit changes nothing.
+        Nobody is ever further ahead than an empty bucket: a clock set back, or a limit made smaller, locks nobody out
+        for long.
+        """
+        now, interval = int(self._seconds() * MICROSECONDS), interval_of(quota, window_seconds)
+        arrivals = self._arrivals
+        arrival = arrivals.get(name, 0)
+        furthest = now + quota * interval
+        arrival = now if arrival < now else min(furthest, arrival)
+        if arrival + interval > furthest:
+            return allowance_of(arrival, now, quota, interval, is_exceeded=True)
+        arrivals[name] = arrival = arrival + interval
+        if len(arrivals) >= self._sweep_at:
+            self._sweep(now)
+        full_in = arrival - now
+        return Allowance(False, quota + -full_in // interval, -(-full_in // MICROSECONDS), 0)
 
     def _sweep(self, now: int) -> None:
         """Forget full buckets, now and then, so that many addresses never fill the memory."""

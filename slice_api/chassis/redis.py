@@ -69,7 +69,7 @@ for at, key in ipairs(KEYS) do
 end
 return answers
 """
-"""`rate_limits.spend` for each key, by the server's own clock, which all processes share, unless a time is given.
+"""`MemoryRateLimiter.count` for each key, by the server's own clock, which all processes share, unless a time is given.
 
 Answers how far ahead of now each arrival time is. Whole numbers below 2 ** 53 are exact in Lua. A key goes when its
 bucket is full.

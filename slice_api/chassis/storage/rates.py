@@ -48,7 +48,7 @@ def rates_table_sql(dialect: Dialect) -> str:
 
 
 class SqlRateLimiter:
-    """Counts for every process on one database; `rate_limits.spend` in SQL.
+    """Counts for every process on one database; `MemoryRateLimiter.count` in SQL.
 
     `fallback` counts while that cannot be written to, so that a full disk does not keep people from reading. Requests
     that come at the same time are counted together.
