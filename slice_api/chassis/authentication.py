@@ -105,6 +105,8 @@ def ensure_admin_key(tx: Tx, provider: KeyProvider, configured: str) -> NewKey |
 
 
 _BEARER: Final = b"Bearer "
+_MOST_KNOWN: Final = 10_000
+"""One key can be sent in many ways, such as with more spaces before it."""
 
 
 def sent_in(headers: HeaderMap) -> bytes | None:
@@ -207,7 +209,7 @@ class Callers:
         stamp, asked = self._storage.stamp(*self._collections), (provider, hash_key(key_of(sent)))
         if stamp is None:
             return await self._together.do(asked)
-        if stamp != self._stamp:
+        if stamp != self._stamp or len(self._known) >= _MOST_KNOWN:
             self._known, self._stamp = {}, stamp
         known = self._known  # what is found belongs there, and to no later stamp
         found = await self._identify(asked)

@@ -149,6 +149,16 @@ async def test_anything_else_opens_none(anonymous: httpx.AsyncClient, headers: d
         assert answer.headers["www-authenticate"] == "Bearer"
 
 
+async def test_one_key_sent_in_many_ways_fills_no_memory(
+    app: FastAPI, anonymous: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("slice_api.chassis.authentication._MOST_KNOWN", 5)
+    for spaces in range(1, 50):
+        headers = {"Authorization": f"Bearer{spaces * ' '}{ADMIN_KEY}"}
+        assert (await anonymous.get("/api/things", headers=headers)).status_code == 200
+    assert len(vars(chassis_of(app).callers)["_known"]) <= 5
+
+
 async def test_a_typing_error_in_a_key_is_told_apart(anonymous: httpx.AsyncClient) -> None:
     key = make_key().text
     mistyped = key[:-1] + ("a" if key[-1] != "a" else "b")
