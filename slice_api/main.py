@@ -37,7 +37,7 @@ def _telemetry() -> TelemetryConfig:
     return {"tracing": False, "metrics": False, "logs": False}
 
 
-class Service(FastAPI):
+class SliceApp(FastAPI):
     """FastAPI whose requests go to the edge at once: what it does before that is for its telemetry alone."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,7 +76,7 @@ def create_app(
         tell_request=make_request_teller(settings, write_log),
         web=read_web_files(WEB_FOLDER, {each.name: each.folder for each in found if each.slice}),
     )
-    make = FastAPI if _has_telemetry() else Service
+    make = FastAPI if _has_telemetry() else SliceApp
     app = make(
         title="Slice API",
         version=__version__,

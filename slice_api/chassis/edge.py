@@ -273,8 +273,7 @@ class Edge:
 
     def _tell(self, exchange: Exchange) -> None:
         seconds = perf_counter() - exchange.started
-        scope, target, caller = exchange.scope, exchange.target, exchange.caller
-        method = scope["method"]
+        target, caller, method = exchange.target, exchange.caller, exchange.scope["method"]
         counted = method if method in _METHODS else "OTHER"
         labels = (target.slice_name, target.path, counted) if target is not None else ("", "", counted)
         status = exchange.status or _CLIENT_LEFT
@@ -282,7 +281,7 @@ class Edge:
         line = {
             **(self._lines.get(labels) or self._line_of(labels)),
             "method": method,
-            "path": scope["path"] if target is None or not target.has_secret_path else target.path,
+            "path": _shown_path(exchange),
             "status": status,
             "duration_ms": round(seconds * 1000, 2),
             "bytes": exchange.sent_bytes,

@@ -45,7 +45,7 @@ async def admit(target: Target, exchange: Exchange, scope: Scope, receive: Recei
         _check_scope(exchange, target.scope)
     if b"accept" in headers and target.is_json:
         _check_accept(headers)
-    if b"content-length" in headers or b"transfer-encoding" in headers:
+    if _has_body(headers):
         receive = await _receiving(target, exchange, receive)
     if scope["query_string"] and target.is_api:
         _refuse_nul(scope["query_string"])
@@ -61,8 +61,6 @@ async def admit(target: Target, exchange: Exchange, scope: Scope, receive: Recei
 
 async def _receiving(target: Target, exchange: Exchange, receive: Receive) -> Receive:
     """The receiving side of a body: within its limit, and where the route reads JSON held against its rules."""
-    if not _has_body(exchange.given):
-        return receive
     receive = limited(receive, exchange.given, target.max_body_bytes, exchange.chassis.settings.body_seconds)
     if not target.takes_json:
         return receive

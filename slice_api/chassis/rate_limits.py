@@ -78,13 +78,12 @@ class MemoryRateLimiter:
         arrival = arrivals.get(name, 0)
         furthest = now + quota * interval
         arrival = now if arrival < now else min(furthest, arrival)
-        if arrival + interval > furthest:
-            return allowance_of(arrival, now, quota, interval, is_exceeded=True)
-        arrivals[name] = arrival = arrival + interval
-        if len(arrivals) >= self._sweep_at:
-            self._sweep(now)
-        full_in = arrival - now
-        return Allowance(False, quota + -full_in // interval, -(-full_in // MICROSECONDS), 0)
+        is_exceeded = arrival + interval > furthest
+        if not is_exceeded:
+            arrivals[name] = arrival = arrival + interval
+            if len(arrivals) >= self._sweep_at:
+                self._sweep(now)
+        return allowance_of(arrival, now, quota, interval, is_exceeded=is_exceeded)
 
     def _sweep(self, now: int) -> None:
         """Forget full buckets, now and then, so that many addresses never fill the memory."""
