@@ -19,6 +19,7 @@ from slice_api.chassis.authentication import (
     session_token_in,
 )
 from slice_api.chassis.credentials import KEY_IN_TEXT, hash_key, is_mistyped, make_key
+from slice_api.chassis.exchange import Principal
 from slice_api.chassis.sessions import SESSIONS, Session, open_session
 from tests.chassis.examples import problem
 from tests.chassis.strategies import STEADY
@@ -295,3 +296,22 @@ def test_a_key_is_known_again_by_its_id(store: OpenStorage) -> None:
     assert caller is not None
     assert caller.key_id == made.id
     assert store.transact(lambda tx: LoneAdminKey().recall(tx, "nobody")) is None
+
+
+async def test_an_owner_that_was_found_too_late_is_not_remembered(
+    app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chassis = chassis_of(app)
+    callers, sent, gone = chassis.callers, f"Bearer {ADMIN_KEY}".encode(), b"Bearer gone"
+    stale = Principal(key_id="gone", name="gone", scopes=("admin",))
+
+    async def find_while_another_changes(_: object) -> Principal:
+        monkeypatch.undo()
+        await chassis.db.transact(ensure_admin_key, LoneAdminKey(), ADMIN_KEY)
+        assert await callers.find(chassis.keys, sent) is not None
+        return stale
+
+    monkeypatch.setattr(callers, "_identify", find_while_another_changes)
+    assert await callers.find(chassis.keys, gone) is stale
+    assert callers.known(sent) is not None
+    assert callers.known(gone) is None

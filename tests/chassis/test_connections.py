@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import repeat
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import pytest
 
 from slice_api.chassis.bodies import limited, read_body
 from slice_api.chassis.problems import Problem
-from slice_api.connections import MOST_HEAD_BYTES, MOST_WAITING, Connections
+from slice_api.connections import MOST_HEAD_BYTES, MOST_WAITING, Connections, _send_whole
 from slice_api.serving import let_many_connect
 from tests.chassis.examples import EXAMPLES, problem
 from tests.server import END_SECONDS, ROOT, Server, served
@@ -396,3 +397,50 @@ def test_a_stop_waits_for_no_body_of_which_nothing_comes(tmp_path: Path) -> None
         code, _, rest = server.ended()
     assert code in (0, -signal.SIGTERM)
     assert "request failed" not in rest
+
+
+# Whole answers, which go out without uvicorn's own look at them
+
+_GOOD: list[tuple[bytes, bytes]] = [(b"content-length", b"2"), (b"x-mood", b"well")]
+
+
+def _sent_whole(headers: list[tuple[bytes, bytes]]) -> tuple[bool, list[bytes]]:
+    """Whether an answer with these headers was sent whole, and what was written."""
+    written: list[bytes] = []
+    cycle: Any = SimpleNamespace(
+        scope={"method": "GET"},
+        default_headers=[],
+        transport=SimpleNamespace(write=written.append),
+        flow=SimpleNamespace(write_paused=False),
+        message_event=SimpleNamespace(set=lambda: None),
+        on_response=lambda: None,
+        keep_alive=True,
+        response_started=False,
+        disconnected=False,
+    )
+    return _send_whole(cycle, 200, headers, b"ok"), written
+
+
+def test_an_answer_in_good_order_is_sent_by_one_write() -> None:
+    is_sent, [written] = _sent_whole(_GOOD)
+    assert is_sent
+    assert written.endswith(b"content-length: 2\r\nx-mood: well\r\n\r\nok")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [(b"x-mood", b"well\r\nset-cookie: a=b")],
+        [(b"x-mood", b"well\nill")],
+        [(b"x-mood", b"\0")],
+        [(b"x-mood", b"ill\r\n"), (b"x-mood", b"well")],
+        [(b"x mood", b"well")],
+        [(b"x-mood\r\nx", b"well")],
+        [(b"connection", b"close")],
+        [(b"transfer-encoding", b"chunked")],
+        [(b"content-length", b"3")],
+    ],
+    ids=repr,
+)
+def test_what_is_out_of_the_common_is_left_to_uvicorn(headers: list[tuple[bytes, bytes]]) -> None:
+    assert _sent_whole([*_GOOD, *headers]) == (False, [])

@@ -416,3 +416,12 @@ router = APIRouter(lifespan=lifespan)
         async with running(make_app(packages=(package,))) as app:
             assert app.state.told == ["begin one", "begin two"]
     assert app.state.told == ["begin one", "begin two", "end two", "end one"]
+
+
+def test_where_an_object_can_be_read_is_the_same_asked_once_as_each_time() -> None:
+    table = chassis_of(make_app()).table
+    targets = [each for each in table.targets if "{" not in each.path and each.path != "/"]
+    for key in ("one", "another", "with/slash"):
+        offered = {each: table.offers(f"{each}/{key}", "GET") for each in {target.path for target in targets}}
+        assert {each.path: table.offers_object(each, each.path, key) for each in targets} == offered
+        assert set(offered.values()) == {True, False} or "/" in key

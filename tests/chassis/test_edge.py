@@ -9,9 +9,10 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from starlette.types import Message
 
 from slice_api.chassis.credentials import make_key
-from slice_api.chassis.exchange import Exchange
+from slice_api.chassis.exchange import SCOPE_KEY, SEND_WHOLE, Exchange
 from tests.chassis.examples import EXAMPLES, parsed, problem, request_lines
 from tests.support import ADMIN_KEY, BASE_URL, client_of, grant_key, make_app, running
 
@@ -540,3 +541,23 @@ async def test_what_is_known_of_a_request_goes_with_its_end(anonymous: httpx.Asy
         assert known() <= before
     finally:
         gc.enable()
+
+
+async def test_nothing_of_ours_stays_in_the_scope() -> None:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(_: Message) -> None:
+        return
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/probe",
+        "query_string": b"",
+        "headers": [(b"host", b"test")],
+        SEND_WHOLE: lambda *_: False,
+    }
+    async with running(make_app(packages=EXAMPLES)) as app:
+        await app(scope, receive, send)
+    assert {SCOPE_KEY, SEND_WHOLE}.isdisjoint(scope)

@@ -5,6 +5,7 @@ import pytest
 from fastapi import FastAPI, Request, Response
 from starlette.middleware.base import RequestResponseEndpoint
 
+from slice_api.chassis import RawResponse
 from tests.chassis.path_slices.calls.router import count_of
 from tests.support import chassis_of, client_of, make_app
 
@@ -62,3 +63,9 @@ async def test_middleware_that_was_added_sees_simple_routes_too() -> None:
     async with client_of(app, key=None) as client:
         answer = await client.get("/api/calls/plain/word")
     assert (answer.text, answer.headers["x-mark"]) == ("word", "seen")
+
+
+def test_a_raw_response_has_the_headers_of_any_other() -> None:
+    raw, usual = RawResponse(302, ((b"location", b"/x"),)), Response(status_code=302, headers={"Location": "/x"})
+    assert (raw.status_code, raw.raw_headers, raw.body) == (usual.status_code, usual.raw_headers, usual.body)
+    assert RawResponse(200, (), b"four").raw_headers == [(b"content-length", b"4")]
