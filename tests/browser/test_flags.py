@@ -153,6 +153,22 @@ def test_two_people_who_change_a_flag_do_not_overwrite_each_other(page: Page, ap
     expect(page.get_by_label("Description")).to_have_value("Theirs")
 
 
+def test_who_is_editing_hears_at_once_what_others_change_and_may_save_on_top(page: Page, api: httpx.Client) -> None:
+    key = _made(api)
+    page.goto(f"/app/flags/{key}")
+    page.get_by_label("Description").fill("Mine")
+    api.patch(f"/api/flags/{key}", json={"description": "Theirs"})
+    note = page.get_by_role("alert").filter(has_text="Somebody else changed this flag")
+    expect(note).to_contain_text("Changed meanwhile: description")
+    expect(page.get_by_label("Description")).to_have_value("Mine")
+    api.patch(f"/api/flags/{key}", json={"description": "Theirs", "tags": ["new"]})
+    expect(note).to_contain_text("Changed meanwhile: description, tags")
+    note.get_by_role("button", name="Save mine on top").click()
+    expect(page.get_by_text("Saved", exact=True)).to_be_visible()
+    kept = _kept(api, key)
+    assert (kept["description"], kept["tags"]) == ("Mine", ["new"])
+
+
 # ---- the list --------------------------------------------------------------
 
 

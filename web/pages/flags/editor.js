@@ -110,15 +110,22 @@ export const flagEditor = (loaded, { isReadOnly, onSaved, onReload, onDirty }) =
     isDirty = next;
   };
 
-  const showConflict = (newest) => {
-    const changed = FIELDS.filter((name) => !isSame(newest.data[name], flag[name]));
+  const changedIn = (newest) => FIELDS.filter((name) => !isSame(newest.data[name], flag[name]));
+  /** The version of somebody else that the summary tells of. */
+  let told = null;
+  const tell = (...content) => {
+    told = null;
+    fill(summary, ...content);
+  };
+
+  const showConflict = (newest, { isFocused }) => {
+    const changed = changedIn(newest);
     const onTop = () => {
       base = newest;
-      fill(summary);
+      tell();
       form.requestSubmit();
     };
-    fill(
-      summary,
+    tell(
       h(
         "div.note.warn",
         null,
@@ -138,7 +145,8 @@ export const flagEditor = (loaded, { isReadOnly, onSaved, onReload, onDirty }) =
         ),
       ),
     );
-    summary.querySelector("button").focus();
+    told = newest.etag;
+    if (isFocused) summary.querySelector("button").focus();
   };
 
   const showProblem = (error) => {
@@ -161,8 +169,7 @@ export const flagEditor = (loaded, { isReadOnly, onSaved, onReload, onDirty }) =
     fill(metadataFault, left.map(({ text }) => text).join(" "));
     const homeless = faults.filter(({ name }) => !FIELDS.includes(name));
     const isTold = faults.length > 0 && !homeless.length;
-    fill(
-      summary,
+    tell(
       isTold ? h("p.note.error", null, "It is not saved: look at what is marked below.") : problemNote(error),
     );
     if (!isTold) return summary.scrollIntoView({ block: "nearest" });
@@ -173,7 +180,7 @@ export const flagEditor = (loaded, { isReadOnly, onSaved, onReload, onDirty }) =
   const onsubmit = async (event) => {
     event.preventDefault();
     if (save.disabled) return;
-    fill(summary);
+    tell();
     const { faulty, body } = changes({ isQuiet: false });
     if (faulty.length) return { variants, targeting, metadata }[faulty[0]].focusFault();
     if (!Object.keys(body).length) return;
@@ -187,7 +194,7 @@ export const flagEditor = (loaded, { isReadOnly, onSaved, onReload, onDirty }) =
     } catch (error) {
       if (statusOf(error) !== 412) return showProblem(error);
       const newest = await call("GET", path, { parse: parseExact }).catch(() => null);
-      if (newest) showConflict(newest);
+      if (newest) showConflict(newest, { isFocused: true });
       else showProblem(error);
     } finally {
       save.disabled = false;
@@ -230,21 +237,14 @@ export const flagEditor = (loaded, { isReadOnly, onSaved, onReload, onDirty }) =
   /** Takes note of another version: where only the state is different, nobody needs to hear of it. */
   const rebase = (newest) => {
     if (save.disabled) return;
-    if (FIELDS.every((name) => isSame(newest.data[name], flag[name]))) {
+    if (!changedIn(newest).length) {
       base = newest;
+      if (told) tell();
       return;
     }
+    if (newest.etag === told) return;
     announce("Somebody else changed this flag");
-    fill(
-      summary,
-      h(
-        "div.note.warn",
-        null,
-        h("strong", null, "Somebody else changed this flag just now"),
-        h("span", null, "What you have typed is still here, and not saved."),
-        h("div.actions", null, h("button", { type: "button", onclick: () => onReload() }, "Reload, and drop mine")),
-      ),
-    );
+    showConflict(newest, { isFocused: summary.contains(document.activeElement) });
   };
   return { element: form, isDirty: () => isDirty, rebase };
 };
