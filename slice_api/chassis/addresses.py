@@ -40,14 +40,14 @@ def is_in(address: str, networks: Networks) -> bool:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _normal(address: str) -> str:
+def normal_address(address: str) -> str:
     """The address in its customary form; what is none as it is."""
     return str(_parsed(address) or address)
 
 
 def client_address(peer: str, forwarded_for: str | None, trusted: Networks) -> str:
     """The client: the peer, or behind trusted proxies the last address in X-Forwarded-For that is not one of them."""
-    peer = _normal(peer)
+    peer = normal_address(peer)
     if not forwarded_for or not trusted or not is_in(peer, trusted):
         return peer
     hops = [_parsed(hop.strip()) for hop in forwarded_for.split(",")]

@@ -32,7 +32,7 @@ from slice_api.chassis.mirrors import Mirrors
 from slice_api.chassis.outbox import PARKED, POSITIONS, Outbox, trim_events
 from slice_api.chassis.plans import prepared
 from slice_api.chassis.policies import Target, any_origin_sends, is_reading_stream, scope_of
-from slice_api.chassis.rate_limits import RateLimiter
+from slice_api.chassis.rate_limits import Limit, RateLimiter
 from slice_api.chassis.report import Cards
 from slice_api.chassis.sessions import SESSIONS
 from slice_api.chassis.signals import Signal, wait_for
@@ -150,7 +150,7 @@ class Chassis:
     def note_key_use(self, key_id: str) -> None:
         """Remember that a key was used, for its `last_used_at`; written a moment later."""
         if self._key_uses is not None:
-            self.batches.add(self._key_uses, key_id)
+            self.batches.note(self._key_uses, key_id)
 
     def begin_shutdown(self) -> None:
         """Called as soon as the service is told to stop: readiness goes, and live streams end."""
@@ -181,10 +181,10 @@ def _key_provider(slices: Iterable[Slice]) -> tuple[KeyProvider, Sequence[Collec
     return cast(KeyProvider, found[0].auth), [each for each in found[0].stores if isinstance(each, Collection)]
 
 
-def _rate(chassis: Chassis, each: Slice, *, is_root: bool) -> tuple[int, int] | None:
-    """Requests per seconds; paths at the root have a limit only where the slice's own settings give one."""
+def _limit(chassis: Chassis, each: Slice, *, is_root: bool) -> Limit | None:
+    """How many requests a slice takes; paths at the root have a limit only where the slice's own settings give one."""
     text = each.settings.rate_limit or ("off" if is_root else chassis.settings.rate_limit)
-    return None if text == "off" else parse_rate(text)
+    return None if text == "off" else Limit(*parse_rate(text))
 
 
 def _reads_json(context: Any) -> bool:
@@ -231,11 +231,11 @@ def _contexts(app: FastAPI, router: APIRouter, prefix: str, included: Any) -> It
 
 def _file_routes(chassis: Chassis, each: Slice, contexts: Iterable[Any], *, is_root: bool) -> None:
     """Put the routes of one router into the table, each with what it asks of a request."""
-    rate = _rate(chassis, each, is_root=is_root)
+    limit = _limit(chassis, each, is_root=is_root)
     own_limit = each.settings.max_body_bytes
     for context in contexts:
         is_api_route = getattr(context, "body_field", ...) is not ...
-        limit = context.max_body_size if is_api_route else None
+        size = context.max_body_size if is_api_route else None
         path = context.path_format or context.path or ""
         call = prepared(context)
         if is_api_route:
@@ -256,10 +256,10 @@ def _file_routes(chassis: Chassis, each: Slice, contexts: Iterable[Any], *, is_r
                 takes_stream=is_reading_stream(context.endpoint),
                 # What a route says of itself alone is more telling than what a setting says of them all.
                 max_body_bytes=next(
-                    each for each in (limit, own_limit, chassis.settings.max_body_bytes) if each is not None
+                    each for each in (size, own_limit, chassis.settings.max_body_bytes) if each is not None
                 ),
-                rate=rate,
-                rate_share=each.name if each.settings.rate_limit else "*",
+                limit=limit,
+                limit_share=each.name if each.settings.rate_limit else "*",
                 any_origin_sends=any_origin_sends(context.endpoint),
                 has_secret_path=not _SECRET_PARAMETERS.isdisjoint(context.param_convertors),
             )

@@ -46,6 +46,12 @@ class Batches:
         self._waiting[batch].append(item)
         self._is_any_waiting.set()
 
+    def note(self, batch: Batch[T], item: T) -> None:
+        """The same for what need not stand twice in a row."""
+        waiting = self._waiting[batch]
+        if not waiting or waiting[-1] != item:
+            self.add(batch, item)
+
     async def flush(self) -> None:
         """Write what is in line, and wait for what is being written already.
 

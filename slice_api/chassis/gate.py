@@ -23,7 +23,7 @@ from slice_api.chassis.problems import (
     unavailable,
     unsupported_media_type,
 )
-from slice_api.chassis.rate_limits import MemoryRateLimiter, rate_headers
+from slice_api.chassis.rate_limits import Limit, MemoryRateLimiter, rate_headers
 from slice_api.chassis.storage.faults import StorageAway
 
 JSON_TYPE = "application/json"
@@ -35,17 +35,18 @@ async def admit(target: Target, exchange: Exchange, scope: Scope, receive: Recei
 
     Gives the receiving side for the route.
     """
-    headers, method = exchange.given, scope["method"]
-    if target.scope is not None:
+    headers, method, needed = exchange.given, scope["method"], target.scope
+    caller: Principal | None = None
+    if needed is not None:
         caller = exchange.caller = known_caller(exchange) or await _identify(target, exchange, scope)
         exchange.origin.by = caller.key_id
-    if target.rate is not None:
-        await _spend(target, exchange, target.rate)
-    if target.scope:
-        _check_scope(exchange, target.scope)
+    if target.limit is not None:
+        await _spend(target, exchange, target.limit)
+    if needed and caller is not None and not caller.has_scope(needed):
+        raise missing_scope(needed)
     if b"accept" in headers and target.is_json:
         _check_accept(headers)
-    if _has_body(headers):
+    if headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers:
         receive = await _receiving(target, exchange, receive)
     if scope["query_string"] and target.is_api:
         _refuse_nul(scope["query_string"])
@@ -92,20 +93,20 @@ async def _identify(target: Target, exchange: Exchange, scope: Scope) -> Princip
     except StorageAway:
         raise
     except Problem:
-        if target.rate is not None:
-            await _spend(target, exchange, target.rate)
+        if target.limit is not None:
+            await _spend(target, exchange, target.limit)
         raise
 
 
-async def _spend(target: Target, exchange: Exchange, rate: tuple[int, int]) -> None:
-    share, caller, (quota, window) = target.rate_share, exchange.caller, rate
+async def _spend(target: Target, exchange: Exchange, limit: Limit) -> None:
+    share, caller = target.limit_share, exchange.caller
     name = f"{share}:key:{caller.key_id}" if caller else f"{share}:address:{address_group(exchange.client)}"
     limiter = exchange.chassis.rate_limiter
-    if isinstance(limiter, MemoryRateLimiter):
-        allowance = limiter.count(name, quota, window)
+    if limiter.__class__ is MemoryRateLimiter:
+        allowance = limiter.count(name, limit)
     else:
-        allowance = await limiter.hit(name, quota, window)
-    told = rate_headers(allowance, quota, window)
+        allowance = await limiter.hit(name, limit)
+    told = rate_headers(allowance, limit)
     if exchange.headers:
         told = [*(each for each in exchange.headers if not each[0].startswith(b"ratelimit")), *told]
     exchange.headers = told
@@ -113,20 +114,11 @@ async def _spend(target: Target, exchange: Exchange, rate: tuple[int, int]) -> N
         raise rate_limited(allowance.retry_seconds)
 
 
-def _check_scope(exchange: Exchange, scope: str) -> None:
-    if exchange.caller is not None and not exchange.caller.has_scope(scope):
-        raise missing_scope(scope)
-
-
 def _check_accept(headers: HeaderMap) -> None:
     accept = header(headers, b"accept")
     if accept is None or accepts(accept, JSON_TYPE):
         return
     raise not_acceptable(JSON_TYPE)
-
-
-def _has_body(headers: HeaderMap) -> bool:
-    return headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
 
 
 def _check_content_type(target: Target, headers: HeaderMap) -> None:

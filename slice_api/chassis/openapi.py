@@ -48,7 +48,7 @@ def _statuses(target: Target) -> list[int]:
         406: target.is_json,
         409: target.method == "POST" and target.is_api,
         412: target.method in ("PUT", "PATCH", "DELETE"),
-        429: target.rate is not None,
+        429: target.limit is not None,
         400: True,
         408: target.takes_json or target.takes_stream,
         413: target.takes_json or target.takes_stream,

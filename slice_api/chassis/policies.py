@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from slice_api.chassis.plans import Call
+from slice_api.chassis.rate_limits import Limit
 from slice_api.settings import SliceSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -109,9 +110,9 @@ class Target:
     takes_stream: bool
     """Whether it reads its body while that comes in."""
     max_body_bytes: int
-    rate: tuple[int, int] | None
-    """Requests per seconds, or None for no limit."""
-    rate_share: str
+    limit: Limit | None
+    """How many requests it takes; None for no limit."""
+    limit_share: str
     """With which other routes it shares the limit: those of its slice, or `*` for all that have none of their own."""
     has_secret_path: bool
     """Whether the path carries a secret (a token, a ping key), so that only its template is logged."""

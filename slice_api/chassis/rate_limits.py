@@ -9,7 +9,7 @@ Fields as in draft-ietf-httpapi-ratelimit-headers: `RateLimit-Policy: "default";
 """
 
 from collections.abc import Callable
-from functools import lru_cache
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final, NamedTuple, Protocol
 
@@ -19,6 +19,23 @@ MICROSECONDS: Final = 1_000_000
 """In one second."""
 
 _SWEEP_FROM = 10_000
+
+
+@dataclass(frozen=True)
+class Limit:
+    """So many requests in so many seconds."""
+
+    quota: int
+    window_seconds: int
+    interval: int = field(init=False, compare=False, repr=False)
+    """Microseconds until one spent request is there again."""
+    policy: tuple[bytes, bytes] = field(init=False, compare=False, repr=False)
+    """The field that tells of the limit itself."""
+
+    def __post_init__(self) -> None:
+        told = b'"default";q=%d;w=%d' % (self.quota, self.window_seconds)
+        object.__setattr__(self, "interval", self.window_seconds * MICROSECONDS // self.quota or 1)
+        object.__setattr__(self, "policy", (b"ratelimit-policy", told))
 
 
 class Allowance(NamedTuple):
@@ -35,16 +52,12 @@ class Allowance(NamedTuple):
 class RateLimiter(Protocol):
     """Counts requests by name, in this process or for many."""
 
-    async def hit(self, name: str, quota: int, window_seconds: int) -> Allowance: ...
+    async def hit(self, name: str, limit: Limit) -> Allowance: ...
 
 
-def interval_of(quota: int, window_seconds: int) -> int:
-    """Microseconds until one spent request is there again."""
-    return window_seconds * MICROSECONDS // quota or 1
-
-
-def allowance_of(arrival: int, now: int, quota: int, interval: int, *, is_exceeded: bool) -> Allowance:
+def allowance_of(arrival: int, now: int, limit: Limit, *, is_exceeded: bool) -> Allowance:
     """What to tell of a bucket by its arrival time; all times in microseconds."""
+    quota, interval = limit.quota, limit.interval
     full_in = arrival - now if arrival > now else 0
     remaining = quota + -full_in // interval  # -(-a // b) is a / b, rounded up
     reset_in = -(-full_in // MICROSECONDS)
@@ -62,10 +75,10 @@ class MemoryRateLimiter:
         self._arrivals: dict[str, int] = {}
         self._sweep_at = _SWEEP_FROM
 
-    async def hit(self, name: str, quota: int, window_seconds: int) -> Allowance:
-        return self.count(name, quota, window_seconds)
+    async def hit(self, name: str, limit: Limit) -> Allowance:
+        return self.count(name, limit)
 
-    def count(self, name: str, quota: int, window_seconds: int) -> Allowance:
+    def count(self, name: str, limit: Limit) -> Allowance:
         """The same at once, since nobody need be asked.
 
         A name that is not known has an arrival time of 0. Whoever does this in another language: a request fits as long
@@ -73,17 +86,16 @@ class MemoryRateLimiter:
         Nobody is ever further ahead than an empty bucket: a clock set back, or a limit made smaller, locks nobody out
         for long.
         """
-        now, interval = int(self._seconds() * MICROSECONDS), interval_of(quota, window_seconds)
-        arrivals = self._arrivals
+        now, interval, arrivals = int(self._seconds() * MICROSECONDS), limit.interval, self._arrivals
         arrival = arrivals.get(name, 0)
-        furthest = now + quota * interval
+        furthest = now + limit.quota * interval
         arrival = now if arrival < now else min(furthest, arrival)
         is_exceeded = arrival + interval > furthest
         if not is_exceeded:
             arrivals[name] = arrival = arrival + interval
             if len(arrivals) >= self._sweep_at:
                 self._sweep(now)
-        return allowance_of(arrival, now, quota, interval, is_exceeded=is_exceeded)
+        return allowance_of(arrival, now, limit, is_exceeded=is_exceeded)
 
     def _sweep(self, now: int) -> None:
         """Forget full buckets, now and then, so that many addresses never fill the memory."""
@@ -91,14 +103,7 @@ class MemoryRateLimiter:
         self._sweep_at = max(_SWEEP_FROM, 2 * len(self._arrivals))
 
 
-def rate_headers(allowance: Allowance, quota: int, window_seconds: int) -> list[tuple[bytes, bytes]]:
+def rate_headers(allowance: Allowance, limit: Limit) -> list[tuple[bytes, bytes]]:
     """The two fields that every limited answer carries."""
-    return [
-        _policy(quota, window_seconds),
-        (b"ratelimit", b'"default";r=%d;t=%d' % (allowance.remaining, allowance.reset_seconds)),
-    ]
-
-
-@lru_cache
-def _policy(quota: int, window_seconds: int) -> tuple[bytes, bytes]:
-    return (b"ratelimit-policy", b'"default";q=%d;w=%d' % (quota, window_seconds))
+    told = b'"default";r=%d;t=%d' % (allowance.remaining, allowance.reset_seconds)
+    return [limit.policy, (b"ratelimit", told)]

@@ -25,10 +25,10 @@ from slice_api.chassis.logs import Logger
 from slice_api.chassis.rate_limits import (
     MICROSECONDS,
     Allowance,
+    Limit,
     RateLimiter,
     Seconds,
     allowance_of,
-    interval_of,
 )
 from slice_api.settings import SettingsError
 
@@ -249,14 +249,13 @@ async def _next_message(channel: PubSub, patience: float) -> dict[str, Any]:
 
 class _Hit(NamedTuple):
     name: str
-    quota: int
-    window_seconds: int
+    limit: Limit
 
 
 async def _spend(client: Redis, hits: Sequence[_Hit], now: int | None) -> list[tuple[int, int]]:
     """How far ahead each arrival time is after these requests, in microseconds, and whether each is one too many."""
     keys = [f"{_PREFIX}rate:{hit.name}" for hit in hits]
-    paces = [number for hit in hits for number in (interval_of(hit.quota, hit.window_seconds), hit.quota)]
+    paces = [number for hit in hits for number in (hit.limit.interval, hit.limit.quota)]
     arguments = (*keys, "" if now is None else now, *paces)
     try:
         spent: Any = await client.evalsha(_SPEND_SHA, len(keys), *arguments)
@@ -278,18 +277,18 @@ class RedisRateLimiter:
         self._last: asyncio.Task[list[tuple[int, int]]] | None = None
         """Asks for those that wait, or did so for those before them."""
 
-    async def hit(self, name: str, quota: int, window_seconds: int) -> Allowance:
+    async def hit(self, name: str, limit: Limit) -> Allowance:
         if not self._engine.is_worth_asking:
-            return await self._fallback.hit(name, quota, window_seconds)
+            return await self._fallback.hit(name, limit)
         at = len(self._waiting)
-        self._waiting.append(_Hit(name, quota, window_seconds))
+        self._waiting.append(_Hit(name, limit))
         if at == 0 or self._last is None:
             self._last = asyncio.create_task(self._ask(self._last))
         try:
             full_in, is_exceeded = (await asyncio.shield(self._last))[at]
         except RedisAway:
-            return await self._fallback.hit(name, quota, window_seconds)
-        return allowance_of(full_in, 0, quota, interval_of(quota, window_seconds), is_exceeded=bool(is_exceeded))
+            return await self._fallback.hit(name, limit)
+        return allowance_of(full_in, 0, limit, is_exceeded=bool(is_exceeded))
 
     async def _ask(self, before: asyncio.Task[list[tuple[int, int]]] | None) -> list[tuple[int, int]]:
         if before is not None:

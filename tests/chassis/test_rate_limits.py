@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from slice_api.chassis.addresses import address_group
 from slice_api.chassis.clock import system_clock
-from slice_api.chassis.rate_limits import Allowance, MemoryRateLimiter, RateLimiter
+from slice_api.chassis.rate_limits import Allowance, Limit, MemoryRateLimiter, RateLimiter
 from slice_api.chassis.storage.sqlite import SqliteStorage
 from tests.chassis.examples import EXAMPLES, problem
 from tests.chassis.strategies import STEADY
@@ -50,8 +50,8 @@ def test_what_was_spent_under_a_larger_quota_counts_as_all_of_a_smaller_one(engi
     storage = OpenStorage(engine, (), system_clock)
     limiter = storage.storage.rate_limiter()
     for _ in range(100):
-        storage.run(limiter.hit("n", 1000, 3600))
-    refused = storage.run(limiter.hit("n", 2, 4))
+        storage.run(limiter.hit("n", Limit(1000, 3600)))
+    refused = storage.run(limiter.hit("n", Limit(2, 4)))
     storage.close()
     assert (refused.is_exceeded, refused.remaining) == (True, 0)
     assert refused.reset_seconds <= 4
@@ -62,9 +62,9 @@ def test_what_was_spent_under_a_larger_quota_counts_as_all_of_a_smaller_one(engi
 def test_requests_at_once_count_as_if_they_came_one_after_another(engine: str, spent: int, at_once: int) -> None:
     async def hits(limiter: RateLimiter) -> list[Allowance]:
         for _ in range(spent):
-            await limiter.hit("n", 8, 36_000)
+            await limiter.hit("n", Limit(8, 36_000))
         names = [*["n"] * at_once, "other"]
-        return await asyncio.gather(*(limiter.hit(name, 8, 36_000) for name in names))
+        return await asyncio.gather(*(limiter.hit(name, Limit(8, 36_000)) for name in names))
 
     storage = OpenStorage(engine, (), system_clock)
     *given, other = storage.run(hits(storage.storage.rate_limiter()))
@@ -79,14 +79,14 @@ def test_limits_go_on_in_memory_while_their_file_is_broken_and_are_shared_again_
     async def hits() -> list[int]:
         first, second = (SqliteStorage(f"sqlite:///{tmp_path}/data.db", system_clock) for _ in range(2))
         limiters = [each.rate_limiter() for each in (first, second)]
-        left = [(await limiter.hit("n", 10, 3600)).remaining for limiter in limiters]
+        left = [(await limiter.hit("n", Limit(10, 3600))).remaining for limiter in limiters]
         with closing(sqlite3.connect(tmp_path / "data.db-rates")) as rates:
             rates.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         (tmp_path / "data.db-rates").write_bytes(b"no database" * 1000)
-        left += [(await limiter.hit("n", 10, 3600)).remaining for limiter in limiters]
+        left += [(await limiter.hit("n", Limit(10, 3600))).remaining for limiter in limiters]
         for path in tmp_path.glob("data.db-rates*"):
             path.unlink()
-        left += [(await limiter.hit("n", 10, 3600)).remaining for limiter in limiters]
+        left += [(await limiter.hit("n", Limit(10, 3600))).remaining for limiter in limiters]
         await first.close()
         await second.close()
         return left
@@ -230,13 +230,13 @@ async def test_no_window_lets_more_than_twice_the_quota_through_and_retrying_whe
     taken: list[float] = []
     for pause in pauses:
         ticks.now += pause
-        allowance = await limiter.hit("who", quota, window)
+        allowance = await limiter.hit("who", Limit(quota, window))
         if not allowance.is_exceeded:
             taken.append(ticks.now)
             continue
         assert (allowance.remaining, allowance.retry_seconds > 0) == (0, True)
         ticks.now += allowance.retry_seconds
-        assert not (await limiter.hit("who", quota, window)).is_exceeded
+        assert not (await limiter.hit("who", Limit(quota, window))).is_exceeded
         taken.append(ticks.now)
     for start in taken:
         assert sum(start <= each < start + window for each in taken) <= 2 * quota
@@ -246,5 +246,5 @@ async def test_many_addresses_do_not_fill_the_memory(ticks: Ticks) -> None:
     limiter = MemoryRateLimiter(ticks)
     for at in range(25_000):
         ticks.now += 1
-        await limiter.hit(str(at), 10, 60)
+        await limiter.hit(str(at), Limit(10, 60))
     assert len(limiter._arrivals) <= 10_000

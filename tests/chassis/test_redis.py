@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from slice_api.chassis import Schema
 from slice_api.chassis.caches import Cache, Entry, MemoryCache
 from slice_api.chassis.logs import make_logger
-from slice_api.chassis.rate_limits import MemoryRateLimiter, Seconds
+from slice_api.chassis.rate_limits import Limit, MemoryRateLimiter, Seconds
 from slice_api.chassis.redis import TIMEOUT, RedisAway, RedisCache, RedisEngine, RedisRateLimiter
 from slice_api.settings import SettingsError
 from tests.chassis.strategies import STEADY
@@ -138,12 +138,12 @@ async def test_a_start_waits_a_while_for_a_server_that_starts_too(own_valkey: Pr
 async def test_processes_share_a_limit_to_the_last_request(valkey: ValkeyServer) -> None:
     async with opened(valkey.url) as one, opened(valkey.url) as other:
         limiters = [RedisRateLimiter(engine, MemoryRateLimiter()) for engine in (one, other)]
-        hits = [limiters[at % 2].hit("who", 10, HOUR) for at in range(100)]
+        hits = [limiters[at % 2].hit("who", Limit(10, HOUR)) for at in range(100)]
         allowances = await asyncio.gather(*hits)
         passed = [each for each in allowances if not each.is_exceeded]
         assert sorted(each.remaining for each in passed) == list(range(10))
         assert {each.retry_seconds for each in allowances if each.is_exceeded} == {HOUR // 10}
-        assert not (await limiters[0].hit("somebody else", 10, HOUR)).is_exceeded
+        assert not (await limiters[0].hit("somebody else", Limit(10, HOUR))).is_exceeded
 
 
 @STEADY
@@ -166,7 +166,7 @@ async def test_limits_are_the_same_in_memory_and_in_redis(hits: list[tuple[float
         here, there = MemoryRateLimiter(ticks), RedisRateLimiter(engine, MemoryRateLimiter(ticks), ticks)
         for pause, name, quota, window in hits:
             ticks.now = max(0.0, ticks.now + pause)
-            assert await there.hit(name, quota, window) == await here.hit(name, quota, window)
+            assert await there.hit(name, Limit(quota, window)) == await here.hit(name, Limit(quota, window))
 
 
 async def questions(engine: RedisEngine) -> int:
@@ -180,12 +180,12 @@ async def test_requests_while_one_is_counted_go_together_and_each_gets_its_own_a
 ) -> None:
     async with opened(own_valkey.url) as engine:
         limiter = RedisRateLimiter(engine, MemoryRateLimiter())
-        await limiter.hit("first", 1, HOUR)
+        await limiter.hit("first", Limit(1, HOUR))
         before = await questions(engine)
         own_valkey.freeze()
         hits = []
         for at in range(70):
-            hits.append(asyncio.create_task(limiter.hit(f"name {at % 7}", 100 + at % 7, HOUR)))
+            hits.append(asyncio.create_task(limiter.hit(f"name {at % 7}", Limit(100 + at % 7, HOUR))))
             await asyncio.sleep(0)
         own_valkey.thaw()
         allowances = await asyncio.gather(*hits)
@@ -196,7 +196,7 @@ async def test_requests_while_one_is_counted_go_together_and_each_gets_its_own_a
 async def test_who_goes_away_while_being_counted_holds_up_nobody(valkey: ValkeyServer) -> None:
     async with opened(valkey.url) as engine:
         limiter = RedisRateLimiter(engine, MemoryRateLimiter())
-        hits = [asyncio.create_task(limiter.hit("who", 10, HOUR)) for _ in range(3)]
+        hits = [asyncio.create_task(limiter.hit("who", Limit(10, HOUR))) for _ in range(3)]
         await asyncio.sleep(0)
         hits[0].cancel()
         assert [(await each).remaining for each in hits[1:]] == [8, 7]
@@ -204,7 +204,7 @@ async def test_who_goes_away_while_being_counted_holds_up_nobody(valkey: ValkeyS
 
 async def test_a_full_bucket_leaves_nothing_behind(valkey: ValkeyServer) -> None:
     async with opened(valkey.url) as engine:
-        await RedisRateLimiter(engine, MemoryRateLimiter()).hit("who", 6, 60)
+        await RedisRateLimiter(engine, MemoryRateLimiter()).hit("who", Limit(6, 60))
         keys: Any = await engine.ask(lambda client: client.keys())
         assert keys == [b"slice:rate:who"]
         left: Any = await engine.ask(lambda client: client.pttl(keys[0]))
@@ -216,15 +216,15 @@ async def test_without_redis_each_process_counts_by_itself_until_it_is_back(own_
     ticks = Ticks()
     async with opened(own_valkey.url, lines, ticks) as engine:
         limiter = RedisRateLimiter(engine, MemoryRateLimiter(ticks))
-        assert [(await limiter.hit("who", 9, HOUR)).remaining for _ in range(3)] == [8, 7, 6]
+        assert [(await limiter.hit("who", Limit(9, HOUR))).remaining for _ in range(3)] == [8, 7, 6]
         own_valkey.stop()
-        assert [(await limiter.hit("who", 9, HOUR)).remaining for _ in range(2)] == [8, 7]
+        assert [(await limiter.hit("who", Limit(9, HOUR))).remaining for _ in range(2)] == [8, 7]
         with pytest.raises(RedisAway):
             await engine.check()
         own_valkey.start()
-        assert (await limiter.hit("who", 9, HOUR)).remaining == 6  # nobody asks again so soon
+        assert (await limiter.hit("who", Limit(9, HOUR))).remaining == 6  # nobody asks again so soon
         ticks.now += 1
-        assert [(await limiter.hit("who", 9, HOUR)).remaining for _ in range(2)] == [8, 7]
+        assert [(await limiter.hit("who", Limit(9, HOUR))).remaining for _ in range(2)] == [8, 7]
         await engine.check()
     assert told(lines) == ["redis is away", "redis is back"]
 
@@ -235,11 +235,11 @@ async def test_a_server_that_hangs_holds_up_a_request_for_half_a_second_and_then
     ticks = Ticks()
     async with opened(own_valkey.url, seconds=ticks, patience=TIMEOUT) as engine:
         limiter = RedisRateLimiter(engine, MemoryRateLimiter())
-        await limiter.hit("who", 100, HOUR)
+        await limiter.hit("who", Limit(100, HOUR))
         own_valkey.freeze()
-        at_once = await seconds_of(asyncio.gather(*(limiter.hit("who", 100, HOUR) for _ in range(50))))
+        at_once = await seconds_of(asyncio.gather(*(limiter.hit("who", Limit(100, HOUR)) for _ in range(50))))
         assert 0.8 * TIMEOUT < at_once < 25 * TIMEOUT  # one after another they would take twice that
-        later = [await seconds_of(limiter.hit("who", 100, HOUR)) for _ in range(20)]
+        later = [await seconds_of(limiter.hit("who", Limit(100, HOUR))) for _ in range(20)]
         assert median(later) < 0.8 * TIMEOUT
         own_valkey.thaw()
 
@@ -251,11 +251,11 @@ async def test_one_request_finds_out_whether_redis_is_back_and_the_others_do_not
     async with opened(own_valkey.url, seconds=ticks, patience=TIMEOUT) as engine:
         limiter = RedisRateLimiter(engine, MemoryRateLimiter())
         own_valkey.freeze()
-        await limiter.hit("who", 100, HOUR)
+        await limiter.hit("who", Limit(100, HOUR))
         ticks.now += 1
-        first = asyncio.create_task(limiter.hit("who", 100, HOUR))
+        first = asyncio.create_task(limiter.hit("who", Limit(100, HOUR)))
         await turns()
-        others = [asyncio.create_task(limiter.hit("who", 100, HOUR)) for _ in range(20)]
+        others = [asyncio.create_task(limiter.hit("who", Limit(100, HOUR))) for _ in range(20)]
         ended: list[asyncio.Task[Any]] = []
         for each in (first, *others):
             each.add_done_callback(ended.append)

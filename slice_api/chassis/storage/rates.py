@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Column, Dialect, MetaData, Table, delete, fun
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 
-from slice_api.chassis.rate_limits import MICROSECONDS, Allowance, RateLimiter, Seconds, allowance_of, interval_of
+from slice_api.chassis.rate_limits import MICROSECONDS, Allowance, Limit, RateLimiter, Seconds, allowance_of
 from slice_api.chassis.storage.faults import StorageAway
 from slice_api.chassis.storage.statements import Binds, Statement, Values, compile_statement
 from slice_api.chassis.storage.tables import TEXT
@@ -25,8 +25,7 @@ class _Hit(NamedTuple):
     """A request that counts."""
 
     name: str
-    quota: int
-    window_seconds: int
+    limit: Limit
 
 
 Fetch = Callable[[Statement, Values], Awaitable[Sequence[Any]]]
@@ -67,24 +66,23 @@ class SqlRateLimiter:
         gone = delete(table).where(table.c.arrival < Binds().next(BigInteger))
         self._sweep = compile_statement(gone, dialect, is_write=True)
 
-    async def hit(self, name: str, quota: int, window_seconds: int) -> Allowance:
-        hit = _Hit(name, quota, window_seconds)
+    async def hit(self, name: str, limit: Limit) -> Allowance:
         try:
-            return await self._together.do(hit)
+            return await self._together.do(_Hit(name, limit))
         except StorageAway:
             if self._fallback is None:
                 raise
-            return await self._fallback.hit(name, quota, window_seconds)
+            return await self._fallback.hit(name, limit)
 
     async def _hit(self, hit: _Hit) -> Allowance:
-        now, interval = self._now(), interval_of(hit.quota, hit.window_seconds)
-        furthest = now + hit.quota * interval
-        rows = await self._fetch(self._spend, (hit.name, now, interval, furthest))
+        now, (name, limit) = self._now(), hit
+        furthest = now + limit.quota * limit.interval
+        rows = await self._fetch(self._spend, (name, now, limit.interval, furthest))
         is_exceeded = not rows
-        rows = rows or await self._fetch(self._held, (hit.name,))
+        rows = rows or await self._fetch(self._held, (name,))
         # What was spent under a larger quota, or before the clock was set back, counts as all of this one.
         arrival = min(rows[0][0], furthest) if rows else now
-        return allowance_of(arrival, now, hit.quota, interval, is_exceeded=is_exceeded)
+        return allowance_of(arrival, now, limit, is_exceeded=is_exceeded)
 
     async def _hit_together(self, hits: Sequence[_Hit]) -> Sequence[Allowance]:
         """Count each name by one statement."""
@@ -97,12 +95,12 @@ class SqlRateLimiter:
 
     async def _hit_often(self, hit: _Hit, count: int) -> Sequence[Allowance]:
         """So many requests of one name; when they do not all fit, one after the other until one is too many."""
-        now, interval = self._now(), interval_of(hit.quota, hit.window_seconds)
-        values = (hit.name, now, count * interval, now + hit.quota * interval)
-        rows = await self._fetch(self._spend, values) if 1 < count <= hit.quota else ()
+        now, (name, limit) = self._now(), hit
+        values = (name, now, count * limit.interval, now + limit.quota * limit.interval)
+        rows = await self._fetch(self._spend, values) if 1 < count <= limit.quota else ()
         if rows:
-            arrivals = (rows[0][0] - behind * interval for behind in reversed(range(count)))
-            return [allowance_of(each, now, hit.quota, interval, is_exceeded=False) for each in arrivals]
+            arrivals = (rows[0][0] - behind * limit.interval for behind in reversed(range(count)))
+            return [allowance_of(each, now, limit, is_exceeded=False) for each in arrivals]
         given = [await self._hit(hit)]
         while len(given) < count:
             given.append(given[-1] if given[-1].is_exceeded else await self._hit(hit))
