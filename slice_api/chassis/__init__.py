@@ -12,6 +12,7 @@ from slice_api.chassis.dependencies import (
     ClientAddress,
     Db,
     Feed,
+    InHand,
     Later,
     Logger,
     Mirrors,
@@ -26,7 +27,7 @@ from slice_api.chassis.dependencies import (
     own_settings,
 )
 from slice_api.chassis.events import EVENTS, Event, EventRecord, on
-from slice_api.chassis.exchange import Principal
+from slice_api.chassis.exchange import Exchange, Principal
 from slice_api.chassis.ids import new_id, random_text
 from slice_api.chassis.jobs import every
 from slice_api.chassis.mirrors import Mirror
@@ -91,9 +92,11 @@ __all__ = [
     "Event",
     "EventRecord",
     "EventStream",
+    "Exchange",
     "Fault",
     "Feed",
     "Found",
+    "InHand",
     "Integer",
     "Later",
     "Line",

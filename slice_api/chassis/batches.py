@@ -43,8 +43,10 @@ class Batches:
 
     def add(self, batch: Batch[T], item: T) -> None:
         """Put an item in line; returns at once."""
-        self._waiting[batch].append(item)
-        self._is_any_waiting.set()
+        waiting = self._waiting[batch]
+        if not waiting:  # else it is known already
+            self._is_any_waiting.set()
+        waiting.append(item)
 
     def note(self, batch: Batch[T], item: T) -> None:
         """The same for what need not stand twice in a row."""

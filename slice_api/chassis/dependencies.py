@@ -34,6 +34,7 @@ def _given(find: Callable[[Exchange], T]) -> Callable[[Request], Coroutine[Any, 
     return give
 
 
+_in_hand = _given(lambda exchange: exchange)
 _chassis = _given(lambda exchange: exchange.chassis)
 _db = _given(lambda exchange: exchange.chassis.db.on_behalf_of(exchange.origin))
 _base_url = _given(lambda exchange: exchange.base_url)
@@ -116,6 +117,9 @@ async def caller_by_key(request: Request, key: str) -> Principal | None:
 
 Service = Annotated[Chassis, Depends(_chassis)]
 """Everything the app stands on; for slices that show the service itself."""
+
+InHand = Annotated[Exchange, Depends(_in_hand)]
+"""The request in hand and all that is known of it, where FastAPI's Request would be made for little."""
 
 Db = Annotated[Database, Depends(_db)]
 """Storage, on behalf of this request."""

@@ -194,7 +194,7 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange, metrics = self._begin(scope), self._metrics
+        exchange, metrics = self._begin(scope, receive), self._metrics
         token = REQUEST_ID.set(exchange.request_id)
         metrics.running += 1
         try:
@@ -225,13 +225,14 @@ class Edge:
             del scope[SCOPE_KEY]
             scope.pop(SEND_WHOLE, None)
 
-    def _begin(self, scope: Scope) -> Exchange:
+    def _begin(self, scope: Scope, receive: Receive) -> Exchange:
         given, peer, trusted = by_name(scope["headers"]), scope.get("client"), self._trusted_proxies
         request_id = _request_id(given)
         client = normal_address(peer[0] if peer else "")
         if trusted:
             client = client_address(client, header(given, b"x-forwarded-for"), trusted)
-        exchange = Exchange(self._chassis, scope, request_id, perf_counter(), given, client, Origin(None, request_id))
+        began, origin = perf_counter(), Origin(None, request_id)
+        exchange = Exchange(self._chassis, scope, receive, request_id, began, given, client, origin)
         scope[SCOPE_KEY] = exchange
         return exchange
 

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import Field
-from starlette.types import Scope
+from starlette.requests import Request
+from starlette.types import Receive, Scope
 
 from slice_api.chassis.addresses import base_url, base_url_by_proxy
 from slice_api.chassis.headers import HeaderMap
@@ -47,6 +48,8 @@ class Exchange:
 
     chassis: "Chassis"
     scope: Scope
+    receive: Receive
+    """Gives the body; within its limits once the request is admitted."""
     request_id: str
     started: float
     given: HeaderMap
@@ -71,6 +74,11 @@ class Exchange:
     """Whether the answer, whose head is complete, goes without its body."""
     has_started: bool = field(default=False, init=False)
     """Whether some of the answer has been sent, so that it can be no other any more."""
+
+    @property
+    def request(self) -> Request:
+        """The same as Starlette has it, such as for its body piece by piece."""
+        return Request(self.scope, self.receive)
 
     @property
     def base_url(self) -> str:

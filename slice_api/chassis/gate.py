@@ -56,7 +56,7 @@ async def admit(target: Target, exchange: Exchange, scope: Scope, receive: Recei
         exchange.origin.expected = expected_versions(header(headers, b"if-match") or "")
     if method not in ("GET", "HEAD") and exchange.chassis.closing.is_set():
         raise unavailable("The service is shutting down.")
-    exchange.is_admitted = True
+    exchange.is_admitted, exchange.receive = True, receive
     return receive
 
 

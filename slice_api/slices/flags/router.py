@@ -9,6 +9,7 @@ from slice_api.chassis import (
     Caller,
     Db,
     EventStream,
+    InHand,
     Later,
     Mirrors,
     Now,
@@ -190,22 +191,22 @@ async def delete_flag(key: str, db: Db, set_name: WantedSet = None) -> None:
 @root_router.post("/ofrep/v1/evaluate/flags/", response_class=Response, include_in_schema=False)
 @requires("flags:evaluate", unless="evaluation_public")
 async def evaluate_flags(
-    request: Request, mirrors: Mirrors, later: Later, now: Now, tokens: Signing, options: Options, base_url: BaseUrl
+    asked: InHand, mirrors: Mirrors, later: Later, now: Now, tokens: Signing, options: Options, base_url: BaseUrl
 ) -> Response:
     """Evaluate all flags of a set (OpenFeature's remote protocol).
 
     The ETag is that of what was evaluated; `eventStreams` names a stream that tells when to ask again.
     """
-    return await evaluate_set(request, mirrors, later, now, StreamPlace(tokens, options, base_url))
+    return await evaluate_set(asked, mirrors, later, now, StreamPlace(tokens, options, base_url))
 
 
 @root_router.post(
     "/ofrep/v1/evaluate/flags/{key:path}", response_class=Response, responses=ofrep.SINGLE, openapi_extra=ofrep.BODY
 )
 @requires("flags:evaluate", unless="evaluation_public")
-async def evaluate_flag(key: str, request: Request, mirrors: Mirrors, later: Later, now: Now) -> Response:
+async def evaluate_flag(key: str, asked: InHand, mirrors: Mirrors, later: Later, now: Now) -> Response:
     """Evaluate a flag (OpenFeature's remote protocol)."""
-    return await evaluate_key(key, request, mirrors, later, now)
+    return await evaluate_key(key, asked, mirrors, later, now)
 
 
 @root_router.get("/ofrep/v1/stream/{token}", response_class=EventStream)  # noqa: FAST003 - the dependency takes it

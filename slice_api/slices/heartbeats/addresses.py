@@ -40,10 +40,8 @@ async def with_secrets(app: FastAPI) -> AsyncIterator[None]:
     yield
 
 
-secrets_of = from_app("heartbeats_secrets")
-"""Gives the secrets of the app."""
-
-OwnSecrets = Annotated[Secrets, Depends(secrets_of)]
+OwnSecrets = Annotated[Secrets, Depends(from_app("heartbeats_secrets"))]
+"""The secrets of the app."""
 
 
 class Site(NamedTuple):

@@ -27,7 +27,7 @@ async def fetch_link(db: Database, slug: str) -> StoredLink:
 
 def started(link: StoredLink | None, slug: str, now: datetime) -> StoredLink:
     """The link, unless there is none or it is yet to begin, which until then is the same. Raises 404."""
-    if link is None or state_of(link, now) == "upcoming":
+    if link is None or (link.starts_at is not None and state_of(link, now) == "upcoming"):
         raise not_found("link", slug)
     return link
 

@@ -10,6 +10,7 @@ from slice_api.chassis import (
     Caller,
     ClientAddress,
     Db,
+    InHand,
     Later,
     Now,
     Page,
@@ -162,12 +163,12 @@ async def read_robots(options: Options) -> str:
 
 # Before the redirect, whose slug would take the "+" in.
 @root_router.get("/{slug}+", response_class=Response, responses=answers.PREVIEWS | answers.REFUSALS)
-async def preview_link(slug: str, request: Request, db: Db, base_url: BaseUrl) -> Response:
+async def preview_link(slug: str, asked: InHand, db: Db, base_url: BaseUrl) -> Response:
     """Show where a link leads, without a visit: as a page, or as JSON when that is asked for."""
     try:
-        return answers.preview(request, await db.transact(handlers.preview_link, slug, base_url))
+        return answers.preview(asked, await db.transact(handlers.preview_link, slug, base_url))
     except Problem as problem:
-        return answers.refusal(request, problem)
+        return answers.refusal(asked, problem)
 
 
 @root_router.get("/{slug}/qr", response_class=Response, responses=answers.PICTURES)
@@ -184,14 +185,14 @@ async def draw_qr(slug: str, request: Request, db: Db, base_url: BaseUrl, style:
     responses=answers.REDIRECTS | answers.DOORS | answers.REFUSALS,
 )
 async def follow_link(
-    slug: str, request: Request, db: Db, later: Later, now: Now, options: Options, reserved: ReservedSegments
+    slug: str, asked: InHand, db: Db, later: Later, now: Now, options: Options, reserved: ReservedSegments
 ) -> Response:
     """Follow a link: a GET is a visit, a HEAD is none. One that has a password asks for it first."""
     try:
-        found = await follow(db, slug, answers.visitor_of(request), now, options)
+        found = await follow(db, slug, answers.visitor_of(asked), now, options)
     except Problem as problem:
-        note_stray(later, problem, slug, answers.visitor_of(request), now, reserved)
-        return answers.refusal(request, problem, options.schemes)
+        note_stray(later, problem, slug, answers.visitor_of(asked), now, reserved)
+        return answers.refusal(asked, problem, options.schemes)
     if found.arrival is not None:
         later.add(visits_batch(options.keep_visits), found.arrival)
     return answers.redirect(found)
@@ -208,6 +209,7 @@ async def follow_link(
 async def open_link(
     slug: str,
     request: Request,
+    asked: InHand,
     db: Db,
     later: Later,
     now: Now,
@@ -222,9 +224,9 @@ async def open_link(
     read, address, most = partial(answers.password_in, request), address_group(client), options.password_tries
     try:
         opened_by = await open_door(db, slug, read, address=address, passwords=passwords, most_tries=most)
-        found = await follow(db, slug, answers.visitor_of(request), now, options, opened_by)
+        found = await follow(db, slug, answers.visitor_of(asked), now, options, opened_by)
     except Problem as problem:
-        return answers.refusal(request, problem, options.schemes)
+        return answers.refusal(asked, problem, options.schemes)
     if found.arrival is not None:
         later.add(visits_batch(options.keep_visits), found.arrival)
     return answers.redirect_after_form(found)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from fastapi import Request, Response
+from fastapi import Response
 
-from slice_api.chassis import Later, Mirrors, caller_of
+from slice_api.chassis import Exchange, Later, Mirrors
 from slice_api.slices.flags.evaluation import ofrep
 from slice_api.slices.flags.evaluation.evaluating import evaluate_all, evaluate_one, metadata_for
 from slice_api.slices.flags.evaluation.sets import FLAG_SETS, AllSets, Answer, LiveSet, set_in
@@ -23,11 +23,11 @@ class StreamPlace(NamedTuple):
     base_url: str
 
 
-async def evaluate_key(key: str, request: Request, mirrors: Mirrors, later: Later, now: datetime) -> Response:
+async def evaluate_key(key: str, asked: Exchange, mirrors: Mirrors, later: Later, now: datetime) -> Response:
     """The answer to who asks for one flag."""
-    live = set_in(await mirrors.get(FLAG_SETS), ofrep.wanted_set(request))
+    live = set_in(await mirrors.get(FLAG_SETS), ofrep.wanted_set(asked))
     try:
-        context = await ofrep.context_of(request)
+        context = await ofrep.context_of(asked)
     except ofrep.Refusal as refusal:
         return ofrep.refused(refusal, metadata_for(live, key), key)
     answer = evaluate_one(live, key, context, ofrep.seconds_of(now))
@@ -36,19 +36,19 @@ async def evaluate_key(key: str, request: Request, mirrors: Mirrors, later: Late
     return ofrep.SingleAnswer(answer)
 
 
-async def evaluate_set(request: Request, mirrors: Mirrors, later: Later, now: datetime, place: StreamPlace) -> Response:
+async def evaluate_set(asked: Exchange, mirrors: Mirrors, later: Later, now: datetime, place: StreamPlace) -> Response:
     """The answer to who asks for all flags of a set."""
-    wanted = ofrep.wanted_set(request)
-    live = set_in(await _sets(request, mirrors, wanted), wanted)
+    wanted = ofrep.wanted_set(asked)
+    live = set_in(await _sets(asked, mirrors, wanted), wanted)
     try:
-        context = await ofrep.context_of(request)
+        context = await ofrep.context_of(asked)
     except ofrep.Refusal as refusal:
         return ofrep.refused(refusal, metadata_for(live))
     if live is None:
-        return ofrep.bulk(request, None, (), _stream_urls(request, place, wanted or "", now))
+        return ofrep.bulk(asked, None, (), _stream_urls(asked, place, wanted or "", now))
     answers = evaluate_all(live, context, ofrep.seconds_of(now))
     note_exposures(later, live.held.name, now, _given(live, answers))
-    return ofrep.bulk(request, live, answers, _stream_urls(request, place, live.held.name, now))
+    return ofrep.bulk(asked, live, answers, _stream_urls(asked, place, live.held.name, now))
 
 
 def _given(live: LiveSet, answers: Sequence[Answer]) -> list[Given]:
@@ -57,19 +57,18 @@ def _given(live: LiveSet, answers: Sequence[Answer]) -> list[Given]:
     return [(flag.serial, answer.variant) for flag, answer in pairs if answer.variant is not None]
 
 
-async def _sets(request: Request, mirrors: Mirrors, wanted: str | None) -> AllSets:
+async def _sets(asked: Exchange, mirrors: Mirrors, wanted: str | None) -> AllSets:
     """The sets; a client that was told of a change by another process must not be given what was before it."""
     sets = await mirrors.get(FLAG_SETS)
-    told, live = request.query_params.get("flagConfigEtag"), set_in(sets, wanted)
+    told, live = asked.request.query_params.get("flagConfigEtag"), set_in(sets, wanted)
     if told and (live is None or live.etag != told.strip('"')):
         return await mirrors.get_now(FLAG_SETS)
     return sets
 
 
-def _stream_urls(request: Request, place: StreamPlace, set_name: str, now: datetime) -> ofrep.StreamUrls:
+def _stream_urls(asked: Exchange, place: StreamPlace, set_name: str, now: datetime) -> ofrep.StreamUrls:
     """The address of the stream stays the same for a while, so that who asks again need not open another."""
-    caller = caller_of(request)
-    key_id = caller.key_id if caller else ""
+    key_id = asked.caller.key_id if asked.caller else ""
     ends = ends_of(ofrep.seconds_of(now), place.settings.stream_token_seconds)
     urls = (f"{place.base_url}/ofrep/v1/stream/{place.tokens.make(Ticket(set_name, key_id, end))}" for end in ends)
     return ofrep.StreamUrls(*urls)

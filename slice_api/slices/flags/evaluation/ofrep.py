@@ -6,9 +6,9 @@ from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 import orjson
-from fastapi import Request, Response
+from fastapi import Response
 
-from slice_api.chassis import Problem, is_unchanged, read_body
+from slice_api.chassis import Exchange, Problem, is_unchanged, read_body
 from slice_api.slices.flags.evaluation.evaluating import Context
 from slice_api.slices.flags.evaluation.sets import Answer, LiveSet, Metadata, failed
 
@@ -33,10 +33,10 @@ class Refusal(Exception):  # noqa: N818 - it reads as what it says
         self.code, self.details = code, details
 
 
-async def context_of(request: Request) -> Context:
+async def context_of(asked: Exchange) -> Context:
     """The context in the body; an empty one where none is sent. Raises Refusal."""
     try:
-        body = await read_body(request.receive)
+        body = await read_body(asked.receive)
     except Problem as problem:
         if problem.kind != "malformed-body":
             raise
@@ -55,10 +55,12 @@ async def context_of(request: Request) -> Context:
     return context or {}
 
 
-def wanted_set(request: Request) -> str | None:
+def wanted_set(asked: Exchange) -> str | None:
     """The flag set that the header Flagd-Selector names, the first one; None without it."""
-    value = dict(reversed(request.scope["headers"])).get(b"flagd-selector")
-    return None if value is None else _selected(_as_text(value))
+    if b"flagd-selector" not in asked.given:
+        return None
+    value = next(value for name, value in asked.scope["headers"] if name == b"flagd-selector")
+    return _selected(_as_text(value))
 
 
 def _selected(selector: str) -> str:
@@ -89,7 +91,7 @@ def refused(refusal: Refusal, metadata: Metadata, key: str | None = None) -> Res
     return Response(failed(key, metadata, refusal.code, refusal.details).body, 400, media_type=_JSON)
 
 
-def bulk(request: Request, live: LiveSet | None, answers: Sequence[Answer], streams: StreamUrls) -> Response:
+def bulk(asked: Exchange, live: LiveSet | None, answers: Sequence[Answer], streams: StreamUrls) -> Response:
     """The answers to who asks for all flags; 304 when they are those that the client has.
 
     The ETag is made of what was evaluated, so that it is another one for a context that is answered otherwise. Its
@@ -100,8 +102,8 @@ def bulk(request: Request, live: LiveSet | None, answers: Sequence[Answer], stre
     metadata = orjson.dumps(live.metadata if live else {})
     digest = blake2b(flags, digest_size=16, key=_digest(metadata)).hexdigest()
     tags = [f'"{digest}.{_digest(url.encode()).hex()[:8]}"' for url in streams]
-    asked = request.headers.get("if-none-match", "")
-    known = next((tag for tag in tags if is_unchanged(tag, asked)), None)
+    held = asked.given.get(b"if-none-match", b"").decode("latin-1")
+    known = next((tag for tag in tags if is_unchanged(tag, held)), None)
     headers = {"ETag": known or tags[0], "Cache-Control": "private, no-cache"}
     if known is not None:
         return Response(status_code=304, headers=headers)

@@ -4,9 +4,9 @@ import re
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qs
 
-from fastapi import Request
 from pydantic import TypeAdapter, ValidationError
 
+from slice_api.chassis import Exchange
 from slice_api.slices.heartbeats.recording import MOST_AGENT, MOST_BODY_BYTES
 from slice_api.slices.heartbeats.schedules import Schedule
 from slice_api.slices.heartbeats.schemas import HeartbeatFields, Kind
@@ -121,18 +121,15 @@ def _number(text: str, name: str) -> int:
     return int(text)
 
 
-async def body_of(request: Request) -> bytes:
+async def body_of(asked: Exchange) -> bytes:
     """The first bytes of a body; the rest is let go of as it comes."""
     kept = b""
-    async for piece in request.stream():
+    async for piece in asked.request.stream():
         if len(kept) < MOST_BODY_BYTES:
             kept = (kept + piece)[:MOST_BODY_BYTES]
     return kept
 
 
-def agent_of(request: Request) -> str:
+def agent_of(asked: Exchange) -> str:
     """The first characters of the user agent."""
-    for name, value in request.scope["headers"]:
-        if name == b"user-agent":
-            return str(value[:MOST_AGENT].decode("latin-1"))
-    return ""
+    return asked.given.get(b"user-agent", b"")[:MOST_AGENT].decode("latin-1")

@@ -2,13 +2,11 @@
 
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from hmac import compare_digest
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Any, Final
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Response
 
-from slice_api.chassis import BaseUrl, ClientAddress, any_origin, reads_stream
-from slice_api.slices.heartbeats.addresses import secrets_of
+from slice_api.chassis import Exchange, InHand, any_origin, reads_stream
 from slice_api.slices.heartbeats.pinging.requests import (
     CANONICAL,
     NOT_FOUND,
@@ -52,70 +50,54 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-class Incoming(NamedTuple):
-    """A ping's request, and what is needed to take note of it."""
-
-    request: Request
-    taker: PingTaker
-    client: str
-    base_url: str
-
-
-async def _incoming(request: Request, taker: Taker, client: ClientAddress, base_url: BaseUrl) -> Incoming:
-    return Incoming(request, taker, client, base_url)
-
-
-Given = Annotated[Incoming, Depends(_incoming)]
-
-
 @router.get("/ping/{uuid}", response_class=Response, responses=_ANSWERS)
 @router.get("/ping/{uuid}/", response_class=Response, include_in_schema=False)
 @any_origin()
-async def ping(uuid: str, given: Given) -> Response:
+async def ping(uuid: str, asked: InHand, taker: Taker) -> Response:
     """Tell that a job has succeeded."""
-    return await _answer(_note(given, uuid, ""))
+    return await _answer(_note(asked, taker, uuid, ""))
 
 
 @router.post("/ping/{uuid}", response_class=Response, responses=_ANSWERS, max_body_size=_MOST_BYTES)
 @router.post("/ping/{uuid}/", response_class=Response, include_in_schema=False, max_body_size=_MOST_BYTES)
 @any_origin()
 @reads_stream
-async def ping_with_body(uuid: str, given: Given) -> Response:
+async def ping_with_body(uuid: str, asked: InHand, taker: Taker) -> Response:
     """Tell that a job has succeeded, with its output: 10,000 bytes of it are kept."""
-    return await _answer(_note(given, uuid, ""))
+    return await _answer(_note(asked, taker, uuid, ""))
 
 
 @router.get("/ping/{ping_key}/{slug}", response_class=Response, responses=_ANSWERS)
 @any_origin()
-async def ping_by_slug(ping_key: str, slug: str, given: Given) -> Response:
+async def ping_by_slug(ping_key: str, slug: str, asked: InHand, taker: Taker) -> Response:
     """Tell of a job by its slug, or by its id and `start`, `fail`, `log` or an exit status.
 
     With `create=1` a check that is not there is made; `timeout`, `grace`, `schedule`, `tz` and `tags` say how.
     """
-    return await _answer(_note_either(given, ping_key, slug))
+    return await _answer(_note_either(asked, taker, ping_key, slug))
 
 
 @router.post("/ping/{ping_key}/{slug}", response_class=Response, responses=_ANSWERS, max_body_size=_MOST_BYTES)
 @any_origin()
 @reads_stream
-async def ping_by_slug_with_body(ping_key: str, slug: str, given: Given) -> Response:
+async def ping_by_slug_with_body(ping_key: str, slug: str, asked: InHand, taker: Taker) -> Response:
     """Tell of a job by its slug, or by its id and an action, with its output: 10,000 bytes of it are kept."""
-    return await _answer(_note_either(given, ping_key, slug))
+    return await _answer(_note_either(asked, taker, ping_key, slug))
 
 
 @router.get("/ping/{ping_key}/{slug}/{action}", response_class=Response, responses=_ANSWERS)
 @any_origin()
-async def ping_action(ping_key: str, slug: str, action: str, given: Given) -> Response:
+async def ping_action(ping_key: str, slug: str, action: str, asked: InHand, taker: Taker) -> Response:
     """Tell of a job by its slug that it has started or failed, something of it, or its exit status."""
-    return await _answer(_note_slug(given, ping_key, slug, action))
+    return await _answer(_note_slug(asked, taker, ping_key, slug, action))
 
 
 @router.post("/ping/{ping_key}/{slug}/{action}", response_class=Response, responses=_ANSWERS, max_body_size=_MOST_BYTES)
 @any_origin()
 @reads_stream
-async def ping_action_with_body(ping_key: str, slug: str, action: str, given: Given) -> Response:
+async def ping_action_with_body(ping_key: str, slug: str, action: str, asked: InHand, taker: Taker) -> Response:
     """Tell of a job by its slug that it has started or failed, something of it, or its exit status, with its output."""
-    return await _answer(_note_slug(given, ping_key, slug, action))
+    return await _answer(_note_slug(asked, taker, ping_key, slug, action))
 
 
 async def _answer(noted: Awaitable[bool]) -> Response:
@@ -127,37 +109,36 @@ async def _answer(noted: Awaitable[bool]) -> Response:
     return _CREATED if is_new else _OK
 
 
-async def _note_either(given: Incoming, name: str, step: str) -> bool:
+async def _note_either(asked: Exchange, taker: PingTaker, name: str, step: str) -> bool:
     """Note a ping whose path is an id and an action, or the ping key and a slug."""
     if CANONICAL.fullmatch(name) and is_action(step):
-        return await _note(given, name, step)
-    return await _note_slug(given, name, step, "")
+        return await _note(asked, taker, name, step)
+    return await _note_slug(asked, taker, name, step, "")
 
 
-async def _note(given: Incoming, check_id: str, step: str) -> bool:
+async def _note(asked: Exchange, taker: PingTaker, check_id: str, step: str) -> bool:
     if CANONICAL.fullmatch(check_id) is None:
         raise RefusalError(404, NOT_FOUND)
     action = action_of(step)
-    arrival = await _arrival(given, action, asked_of(given.request.scope["query_string"]).rid)
-    if not await given.taker.take(check_id, arrival):
+    arrival = await _arrival(asked, action, asked_of(asked.scope["query_string"]).rid)
+    if not await taker.take(check_id, arrival):
         raise RefusalError(404, NOT_FOUND)
     return False
 
 
-async def _note_slug(given: Incoming, ping_key: str, slug: str, step: str) -> bool:
+async def _note_slug(asked: Exchange, taker: PingTaker, ping_key: str, slug: str, step: str) -> bool:
     check_slug(slug)
     action = action_of(step)
-    secrets = await secrets_of(given.request)
-    if not compare_digest(ping_key.encode(), secrets.ping_key.encode()):
+    if not taker.is_right_key(ping_key):
         raise RefusalError(404, NOT_FOUND)
-    asked = asked_of(given.request.scope["query_string"], slug)
-    arrival = await _arrival(given, action, asked.rid)
-    return await given.taker.take_by_slug(slug, asked.new, arrival)
+    wanted = asked_of(asked.scope["query_string"], slug)
+    arrival = await _arrival(asked, action, wanted.rid)
+    return await taker.take_by_slug(slug, wanted.new, arrival)
 
 
-async def _arrival(given: Incoming, action: Action, rid: str | None) -> Arrival:
-    request = given.request
-    body = await body_of(request) if request.method == "POST" else b""
-    scheme = given.base_url.partition(":")[0]
+async def _arrival(asked: Exchange, action: Action, rid: str | None) -> Arrival:
+    method = asked.scope["method"]
+    body = await body_of(asked) if method == "POST" else b""
+    scheme = asked.base_url.partition(":")[0]
     kind, exit_status = action
-    return Arrival(kind, request.method, scheme, given.client, agent_of(request), rid, exit_status, body)
+    return Arrival(kind, method, scheme, asked.client, agent_of(asked), rid, exit_status, body)

@@ -5,6 +5,7 @@ database commits once for all of them.
 """
 
 from collections.abc import Mapping, Sequence
+from hmac import compare_digest
 from typing import Annotated
 
 from fastapi import Depends, FastAPI
@@ -12,16 +13,20 @@ from fastapi import Depends, FastAPI
 from slice_api.chassis import Database, Together, Tx, from_app
 from slice_api.slices.heartbeats.pinging.handling import ping_slug
 from slice_api.slices.heartbeats.recording import Arrival, take_ping, take_pings
-from slice_api.slices.heartbeats.schemas import HeartbeatFields
+from slice_api.slices.heartbeats.schemas import HeartbeatFields, Secrets
 from slice_api.slices.heartbeats.settings import HeartbeatsSettings
 
 
 class PingTaker:
     """Notes the pings of one app."""
 
-    def __init__(self, db: Database, keep: int, *, is_grouping: bool) -> None:
-        self._db, self._keep = db, keep
+    def __init__(self, db: Database, ping_key: str, keep: int, *, is_grouping: bool) -> None:
+        self._db, self._ping_key, self._keep = db, ping_key.encode(), keep
         self._together = Together(self._take_all) if is_grouping else None
+
+    def is_right_key(self, ping_key: str) -> bool:
+        """Whether it is the key that stands before slugs."""
+        return compare_digest(ping_key.encode(), self._ping_key)
 
     async def take(self, check_id: str, arrival: Arrival) -> bool:
         """Note a ping; gives whether there is such a check. Raises 503."""
@@ -51,7 +56,8 @@ def make_taker(app: FastAPI) -> PingTaker:
     """Who notes the pings of an app: in memory nothing is gained by waiting for others."""
     chassis = app.state.chassis
     settings: HeartbeatsSettings = chassis.settings_of("heartbeats")
-    return PingTaker(chassis.db, settings.keep_pings, is_grouping=chassis.storage.is_shared)
+    secrets: Secrets = app.state.heartbeats_secrets
+    return PingTaker(chassis.db, secrets.ping_key, settings.keep_pings, is_grouping=chassis.storage.is_shared)
 
 
 Taker = Annotated[PingTaker, Depends(from_app("heartbeats_pings"))]

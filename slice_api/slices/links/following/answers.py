@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import SecretStr
 
-from slice_api.chassis import NOTICE_CSP, Problem, RawResponse, described, invalid, prefers_page
+from slice_api.chassis import NOTICE_CSP, Exchange, Problem, RawResponse, described, invalid, prefers_page
 from slice_api.slices.links.following.pages import password_csp, password_page, preview_page, refusal_page, wait_page
 from slice_api.slices.links.following.passwords import Passwords
 from slice_api.slices.links.following.redirects import Redirection, Visitor
@@ -96,18 +96,17 @@ def robots(*, is_crawlable: bool) -> str:
     return "User-agent: *\nAllow: /$\nAllow: /docs\nAllow: /assets/\nDisallow: /\n"
 
 
-def visitor_of(request: Request) -> Visitor:
+def visitor_of(asked: Exchange) -> Visitor:
     """What a request tells of who makes it."""
-    scope = request.scope
-    told = dict(scope["headers"])
+    scope, told = asked.scope, asked.given
     purposes = () if _PURPOSES.isdisjoint(told) else [_text(told[name]) for name in _PURPOSES if name in told]
     return Visitor(
-        is_counted=scope["method"] != "HEAD",
-        is_prefetch=is_prefetch(purposes),
-        query=scope["query_string"],
-        user_agent=_text(told.get(b"user-agent", b"")),
-        referrer=_text(told.get(b"referer", b"")),
-        accept_language=_text(told.get(b"accept-language", b"")),
+        scope["method"] != "HEAD",
+        is_prefetch(purposes) if purposes else False,
+        scope["query_string"],
+        _text(told[b"user-agent"]) if b"user-agent" in told else "",
+        _text(told[b"referer"]) if b"referer" in told else "",
+        _text(told[b"accept-language"]) if b"accept-language" in told else "",
     )
 
 
@@ -115,33 +114,34 @@ def _text(value: bytes) -> str:
     return value[:_MAX_TEXT].decode("latin-1")
 
 
-def _accept(request: Request) -> str:
-    return ",".join(request.headers.getlist("accept"))
+def _accept(asked: Exchange) -> str:
+    return asked.given.get(b"accept", b"").decode("latin-1")
 
 
-def refusal(request: Request, problem: Problem, schemes: tuple[str, ...] = ()) -> Response:
+def refusal(asked: Exchange, problem: Problem, schemes: tuple[str, ...] = ()) -> Response:
     """A page that says why there is nothing to follow, or asks for a password; for browsers alone.
 
     For the rest, and where there is no page, the problem itself is raised. `schemes` are those that links may have
     besides http and https.
     """
-    if not prefers_page(_accept(request), by_default=False):
+    if not prefers_page(_accept(asked), by_default=False):
         raise problem
     if problem.status_code == 401:
-        return _password_form(request, problem, schemes)
+        return _password_form(asked, problem, schemes)
     headers = {**(problem.headers or {}), **_HTML_HEADERS}
     if problem.status_code == 429:
-        page = wait_page(request.path_params["slug"], int(headers["Retry-After"]))
+        page = wait_page(asked.scope["path_params"]["slug"], int(headers["Retry-After"]))
         return HTMLResponse(page, 429, headers)
     if problem.status_code not in REFUSALS:
         raise problem
     return HTMLResponse(refusal_page(problem), problem.status_code, headers)
 
 
-def _password_form(request: Request, problem: Problem, schemes: tuple[str, ...]) -> Response:
+def _password_form(asked: Exchange, problem: Problem, schemes: tuple[str, ...]) -> Response:
     """The form: 200 for whoever comes to it, 401 after a password that was wrong."""
-    headers, slug = {**_HTML_HEADERS, "Content-Security-Policy": password_csp(schemes)}, request.path_params["slug"]
-    if request.method != "POST":
+    headers = {**_HTML_HEADERS, "Content-Security-Policy": password_csp(schemes)}
+    slug = asked.scope["path_params"]["slug"]
+    if asked.scope["method"] != "POST":
         return HTMLResponse(password_page(slug, is_wrong=False), headers=headers)
     return HTMLResponse(password_page(slug, is_wrong=True), 401, {**(problem.headers or {}), **headers})
 
@@ -197,9 +197,9 @@ def _json_password(body: bytes) -> str:
     return text
 
 
-def preview(request: Request, found: Preview) -> Response:
+def preview(asked: Exchange, found: Preview) -> Response:
     """The preview as a page, or as JSON when that is asked for."""
-    if prefers_page(_accept(request), by_default=True):
+    if prefers_page(_accept(asked), by_default=True):
         return HTMLResponse(preview_page(found), headers=_HTML_HEADERS)
     return JSONResponse(found.model_dump(mode="json"), headers={"Vary": "Accept"})
 
