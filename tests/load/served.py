@@ -53,10 +53,14 @@ class Answered(NamedTuple):
 
 
 class Shot(NamedTuple):
-    """One round: microseconds of the server's CPU for each request, and how many were answered each second."""
+    """One round."""
 
     cpu: float
+    """Microseconds of the server's CPU for each request."""
     per_second: float
+    """How many requests were answered each second."""
+    cores: float
+    """How many cores all that runs on this machine kept busy meanwhile, the load among it."""
 
 
 Shots = Mapping[str, Sequence[Shot]]
@@ -80,6 +84,12 @@ def cpu_seconds(process: psutil.Process) -> float:
     """The CPU that a process has taken so far."""
     taken = process.cpu_times()
     return taken.user + taken.system
+
+
+def _busy_seconds() -> float:
+    """The CPU that everything on this machine has taken so far."""
+    taken = psutil.cpu_times()
+    return taken.user + taken.nice + taken.system + getattr(taken, "irq", 0.0) + getattr(taken, "softirq", 0.0)
 
 
 def _ready(process: subprocess.Popen[bytes], log: Path) -> Served:
@@ -203,11 +213,13 @@ def _load_for(asks: Iterable[Ask]) -> Load:
 
 def _shooting(load: Load, server: Served, ask: Ask, settle_seconds: float) -> Callable[[], Awaitable[Shot]]:
     async def shoot() -> Shot:
-        before = cpu_seconds(server.process)
+        before, all_before = cpu_seconds(server.process), _busy_seconds()
         answered = await load(server, ask)
+        busy = _busy_seconds() - all_before
         await asyncio.sleep(settle_seconds)
         spent = cpu_seconds(server.process) - before
-        return Shot(spent / answered.answers * 1_000_000, answered.answers / answered.seconds)
+        cpu, per_second = spent / answered.answers * 1_000_000, answered.answers / answered.seconds
+        return Shot(cpu, per_second, busy / answered.seconds)
 
     return shoot
 

@@ -179,26 +179,35 @@ class _Table:
             self.orders[field] = _Order(field, self.rows)
         return self.orders[field].places()
 
-    def check_unique(self, key: str, document: Any) -> None:
-        for field, keys in self.unique.items():
-            value = getattr(document, field)
-            if value is not None and keys.get(value, key) != key:
-                raise Taken(self.collection, field, str(value))
-
     def set(self, key: str, row: Row | None) -> Row | None:
-        """Put a row in place, or take it out; gives what was there."""
+        """Put a row in place, or take it out; gives what was there. Raises Taken, and then nothing has changed."""
+        held = self.rows.get(key)
+        moves = self._moves(key, held, row) if self.unique else ()
         self.writes += 1
-        held = self.rows.pop(key, None) if row is None else self.rows.get(key)
-        if row is not None:
+        if row is None:
+            self.rows.pop(key, None)
+        else:
             self.rows[key] = row
-        for field, keys in self.unique.items():
-            old, new = _value(held, field), _value(row, field)
-            if old != new:
-                keys.pop(old, None)
-                keys.update({} if new is None else {new: key})
+        for keys, old, new in moves:
+            keys.pop(old, None)
+            if new is not None:
+                keys[new] = key
         for order in self.orders.values():
             order.note(key, held)
         return held
+
+    def _moves(self, key: str, held: Row | None, row: Row | None) -> Sequence[tuple[dict[Any, str], Any, Any]]:
+        """The unique values that change, each with where it is looked up; raises Taken for one that another has."""
+        moves = []
+        for field, keys in self.unique.items():
+            old = None if held is None else getattr(held.document, field)
+            new = None if row is None else getattr(row.document, field)
+            if old == new:
+                continue
+            if new is not None and keys.get(new, key) != key:
+                raise Taken(self.collection, field, str(new))
+            moves.append((keys, old, new))
+        return moves
 
 
 class _Tape:
@@ -244,8 +253,6 @@ class _MemoryRows:
 
     def _set(self, table: _Table, key: str, row: Row | None) -> None:
         if row is not None:
-            if table.unique:
-                table.check_unique(key, row.document)
             _share_names(row.document)
         self._undo.append(partial(table.set, key, table.set(key, row)))
 

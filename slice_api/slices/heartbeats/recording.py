@@ -81,9 +81,7 @@ def take_pings(tx: Tx, check_id: str, arrivals: Sequence[Arrival], keep: int) ->
     noted: list[Noted] = []
 
     def change(check: StoredHeartbeat) -> StoredHeartbeat:
-        noted[:] = [brought_up_to(check, tx.now)]  # apart from the ping: what is told of it is what was heard before
-        for arrival in arrivals:
-            noted.append(hear(noted[-1].check, arrival, tx.now))
+        noted[:] = after_pings(check, arrivals, tx.now)
         return noted[-1].check
 
     if tx.update(store.CHECKS, check_id, change, is_silent=True) is None:
@@ -134,16 +132,22 @@ def after_change(check: StoredHeartbeat, change: Change) -> Noted:
     return Noted(with_record(check, change.record), flips, told)
 
 
-def hear(held: StoredHeartbeat, arrival: Arrival, now: datetime) -> Noted:
-    """The check after a ping, and after all that its deadlines had brought about before."""
-    check, flips, told, _ = brought_up_to(held, now)
+def after_pings(check: StoredHeartbeat, arrivals: Sequence[Arrival], now: datetime) -> list[Noted]:
+    """What becomes of a check: first by its deadlines, of which nothing that comes now is told, then by each ping."""
+    noted = [brought_up_to(check, now)]
+    for arrival in arrivals:
+        noted.append(_heard(noted[-1].check, arrival, now))
+    return noted
+
+
+def _heard(check: StoredHeartbeat, arrival: Arrival, now: datetime) -> Noted:
+    """The check after a ping; what its deadlines have brought about is in it already."""
     kind = _kind_of(check, arrival)
     change = states.heard(check.record, check, kind, arrival.rid, now)
     runs, took = _runs_after(check, kind, arrival.rid, now)
     ping = _ping_of(arrival, check.n_pings + 1, kind, took, now)
     after = with_record(check, change.record, n_pings=ping.n, open_runs=runs)
-    flips += (change.flip,) if change.flip else ()
-    told += (change.told,) if change.told else ()
+    flips, told = ((change.flip,) if change.flip else ()), ((change.told,) if change.told else ())
     return Noted(after, flips, told, ping)
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slice_api.slices.heartbeats.recording import Arrival, Noted, brought_up_to, hear
+from slice_api.slices.heartbeats.recording import Arrival, Noted, after_pings, brought_up_to
 from slice_api.slices.heartbeats.schedules import Schedule
 from slice_api.slices.heartbeats.schemas import MaintenanceWindow, StoredHeartbeat
 from slice_api.slices.heartbeats.shown import state_of
@@ -64,8 +64,10 @@ def after(fields: dict[str, Any], heard: list[Step], *, look_every: int) -> tupl
             noted = brought_up_to(noted.check, now + timedelta(minutes=minute))
             flips, told = flips + list(noted.flips), told + list(noted.told)
         now += timedelta(minutes=minutes)
-        noted = hear(noted.check, arrival, now)
-        flips, told = flips + list(noted.flips), told + list(noted.told)
+        became = after_pings(noted.check, [arrival], now)
+        flips += [flip for each in became for flip in each.flips]
+        told += [flip for each in became for flip in each.told]
+        noted = became[-1]
     assert told == sorted(told, key=lambda flip: flip.at)
     return noted, flips
 

@@ -14,7 +14,6 @@ from slice_api.slices.heartbeats.schemas import HeartbeatFields, Kind
 CANONICAL: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _SLUG: Final = re.compile(r"[-a-zA-Z0-9_]+", re.ASCII)
 _STATUS: Final = re.compile(r"[0-9]+", re.ASCII)
-_KINDS: Final[dict[str, Kind]] = {"": "success", "start": "start", "fail": "fail", "log": "log"}
 _HIGHEST_STATUS: Final = 255
 _LONGEST: Final = 100
 
@@ -38,15 +37,18 @@ class Action(NamedTuple):
     exit_status: int | None = None
 
 
+_ACTIONS: Final = {"": Action("success"), "start": Action("start"), "fail": Action("fail"), "log": Action("log")}
+
+
 def is_action(text: str) -> bool:
     """Whether a step of a path says what a ping means, rather than being the slug of a check."""
-    return text in _KINDS or _STATUS.fullmatch(text) is not None
+    return text in _ACTIONS or _STATUS.fullmatch(text) is not None
 
 
 def action_of(text: str) -> Action:
     """The action of a path; raises RefusalError."""
-    if text in _KINDS:
-        return Action(_KINDS[text])
+    if text in _ACTIONS:
+        return _ACTIONS[text]
     if _STATUS.fullmatch(text) is None:
         raise RefusalError(404, NOT_FOUND)
     if len(text) > _LONGEST or int(text) > _HIGHEST_STATUS:
@@ -70,10 +72,13 @@ class Asked(NamedTuple):
     """The check to be made where there is none."""
 
 
+_NOTHING: Final = Asked()
+
+
 def asked_of(query: bytes, slug: str | None = None) -> Asked:
     """What a query asks for; checks are made by their slug alone. Raises RefusalError."""
     if not query:
-        return Asked()
+        return _NOTHING
     given = {name: values[0] for name, values in parse_qs(query.decode("latin-1"), keep_blank_values=True).items()}
     rid = given.get("rid")
     if rid is not None and CANONICAL.fullmatch(rid.lower()) is None:
