@@ -11,12 +11,13 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slice_api import __version__
-from slice_api.chassis.assembly import Chassis, lifespan, mount_slices
+from slice_api.chassis.assembly import Chassis, lifespan
 from slice_api.chassis.clock import Clock, system_clock
 from slice_api.chassis.discovery import survey
 from slice_api.chassis.edge import Edge
 from slice_api.chassis.errors import install_error_handlers
 from slice_api.chassis.logs import Write, make_logger, make_request_teller, write_to_stderr
+from slice_api.chassis.mounting import mount_slices
 from slice_api.chassis.openapi import install_openapi, operation_id
 from slice_api.chassis.storage.engines import make_storage
 from slice_api.chassis.web_files import page_names, read_web_files

@@ -1,17 +1,17 @@
 """What each of thousands of apps would find again is found once, and found to be the same: an app takes half as long.
 
-None of it is of one app: signatures of endpoints, models of answers, OpenAPI documents of the same routes, what is
-installed, the files of the front end, the statements for the same stores, what the folder of one of our own slices
-holds, the card of that, what its events look like, and the certificates that clients trust. Where a function has
-another name in a newer library tests take longer, and are the same.
+None of it is of one app: signatures of endpoints, what routes say of themselves, models of answers, OpenAPI documents
+of the same routes, what is installed, the files of the front end, the statements for the same stores, what the folder
+of one of our own slices holds, the card of that, what its events look like, and the certificates that clients trust.
+Where a function has another name in a newer library tests take longer, and are the same.
 """
 
 import importlib.metadata
 import os
 import sys
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Container, Hashable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import httpx
@@ -19,8 +19,10 @@ import orjson
 from fastapi import routing
 from fastapi.routing import iter_route_contexts
 
-from slice_api.chassis import assembly, discovery, openapi, report, web_files
+from slice_api import main
+from slice_api.chassis import discovery, mounting, openapi, report
 from slice_api.chassis.storage import postgres, sqlite
+from tests import support
 
 _ROOT = Path(__file__).parent.parent
 _WEB = _ROOT / "web"
@@ -31,12 +33,14 @@ def find_once() -> None:
     """Remember, in this process, what these functions give; a key of None is not remembered."""
     _remember(routing, "_build_dependant_with_parameterless_dependencies", _signature)
     _remember(routing, "create_model_field", _plain)
-    _remember(routing, "compile_path", lambda path: path)
+    for module in (routing, mounting):
+        _remember(module, "compile_path", lambda path: path)
     _remember(vars(httpx)["_transports"].default, "create_ssl_context", _plain)
     _remember(importlib.metadata, "entry_points", lambda **wanted: (tuple(sys.path), *wanted.items()))
-    _remember(web_files, "_contents", lambda folder: folder if folder == _WEB else None)
-    _remember(assembly, "prepared", _prepared)
-    _remember(discovery, "_assemble", _slice)
+    _remember(support, "make_settings", _settings)
+    _remember(main, "read_web_files", _files)
+    _remember(mounting, "_facts_of", _facts)
+    _remember(discovery, "_look", _slice)
     _remember(discovery, "unreadable_event", lambda event: event)
     _remember(report, "card_of", _card)
     for engine in (postgres, sqlite):
@@ -49,9 +53,27 @@ def _signature(*, path: str, call: Any, dependencies: Any) -> Hashable | None:
     return None if dependencies else (path, call)
 
 
-def _prepared(context: Any) -> Hashable:
+def _facts(context: Any) -> Hashable:
     """A route that is not FastAPI's has no status of its own."""
-    return (context.endpoint, context.path_format, getattr(context, "status_code", None))
+    methods = tuple(sorted(context.methods or ()))
+    return (context.endpoint, context.path_format, methods, getattr(context, "status_code", None))
+
+
+def _settings(**given: Any) -> Hashable | None:
+    """Settings never change."""
+    return _plain(**given, environment=_environment())
+
+
+def _environment() -> Hashable:
+    """What the environment says of the service."""
+    return tuple(sorted((each, os.environ[each]) for each in os.environ if each.upper().startswith("SLICE_")))
+
+
+def _files(folder: Path, slice_folders: Mapping[str, Path]) -> Hashable | None:
+    """Our own files stay as they are."""
+    folders = slice_folders.values()
+    is_ours = folder == _WEB and all(each.parent == _SLICES for each in folders)
+    return (*slice_folders, *folders) if is_ours else None
 
 
 def _plain(**about: Any) -> Hashable | None:
@@ -64,14 +86,20 @@ def _plain(**about: Any) -> Hashable | None:
     return key
 
 
-def _slice(name: str, package: str, folder: Path, modules: Mapping[str, ModuleType]) -> Hashable | None:
+def _slice(name: str, package: str, folder: Path, disabled: Sequence[str], pages: Container[str]) -> Hashable | None:
     """One of our own slices is another when something in its files was replaced, or something is set."""
-    if folder.parent != _SLICES or Path(".env").exists():
+    if folder.parent != _SLICES or package not in sys.modules or Path(".env").exists():
         return None
+    files = (package, *(f"{package}.{each.stem}" for each in _files_of(folder)))
+    modules = [sys.modules[each] for each in files if each in sys.modules]
     # What the slice has of its files it keeps, so none of that comes to be another thing with the same id.
-    held = [tuple(map(id, vars(module).values())) for module in modules.values()]
-    settings = sorted((each, os.environ[each]) for each in os.environ if each.upper().startswith("SLICE_"))
-    return (name, package, *modules.values(), *held, *settings)
+    held = [tuple(map(id, vars(module).values())) for module in modules]
+    return (name, package, name in disabled, name in pages, *modules, *held, _environment())
+
+
+@cache
+def _files_of(folder: Path) -> Sequence[Path]:
+    return sorted(folder.glob("*.py"))
 
 
 def _card(found: Any, facts: Any) -> Hashable | None:

@@ -1,15 +1,12 @@
-"""Putting the parts together: what one app stands on, and how slices become its routes."""
+"""Putting the parts together: what one app stands on, and what runs from its start to its stop."""
 
 import asyncio
-import copy
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
 
 from fastapi import APIRouter, FastAPI
-from fastapi.routing import APIRoute, iter_route_contexts, request_response
-from starlette.routing import compile_path
 
 from slice_api.chassis.addresses import Networks, parse_networks
 from slice_api.chassis.authentication import ADMIN_KEYS, Callers, KeyProvider, LoneAdminKey, ensure_admin_key
@@ -20,7 +17,6 @@ from slice_api.chassis.clock import Clock
 from slice_api.chassis.credentials import NewKey
 from slice_api.chassis.discovery import OWN_SEGMENTS, Candidate, Slice, slices_of
 from slice_api.chassis.dispatch import RouteTable
-from slice_api.chassis.docstrings import describe_parameters
 from slice_api.chassis.event_contracts import absent_publishers
 from slice_api.chassis.events import EVENTS, EventRecord
 from slice_api.chassis.health import Check, HealthChecks
@@ -30,9 +26,7 @@ from slice_api.chassis.logs import Logger, TellRequest
 from slice_api.chassis.metrics import Metrics
 from slice_api.chassis.mirrors import Mirrors
 from slice_api.chassis.outbox import PARKED, POSITIONS, Outbox, trim_events
-from slice_api.chassis.plans import prepared
-from slice_api.chassis.policies import Target, any_origin_sends, is_reading_stream, scope_of
-from slice_api.chassis.rate_limits import Limit, RateLimiter
+from slice_api.chassis.rate_limits import RateLimiter
 from slice_api.chassis.report import Cards
 from slice_api.chassis.sessions import SESSIONS
 from slice_api.chassis.signals import Signal, wait_for
@@ -42,14 +36,13 @@ from slice_api.chassis.storage.stores import Collection, Store
 from slice_api.chassis.storage.tx import Tx
 from slice_api.chassis.streams import Feed
 from slice_api.chassis.web_files import WebFile, WebFiles
-from slice_api.settings import Settings, SliceSettings, parse_rate
+from slice_api.settings import Settings, SliceSettings
 
 if TYPE_CHECKING:
     from slice_api.chassis.redis import RedisEngine
 
 OWN_STORES: tuple[Store, ...] = (EVENTS, ADMIN_KEYS, SESSIONS, ATTEMPTS, LEASES, POSITIONS, PARKED, LIVES)
 
-_SECRET_PARAMETERS = frozenset({"token", "ping_key", "secret"})
 _SWEEP_SECONDS = 60.0
 _WATCH_SECONDS = 2.0
 _RESTART_SECONDS = 1.0
@@ -179,109 +172,6 @@ def _key_provider(slices: Iterable[Slice]) -> tuple[KeyProvider, Sequence[Collec
     if not found:
         return LoneAdminKey(), (ADMIN_KEYS,)
     return cast(KeyProvider, found[0].auth), [each for each in found[0].stores if isinstance(each, Collection)]
-
-
-def _limit(chassis: Chassis, each: Slice, *, is_root: bool) -> Limit | None:
-    """How many requests a slice takes; paths at the root have a limit only where the slice's own settings give one."""
-    text = each.settings.rate_limit or ("off" if is_root else chassis.settings.rate_limit)
-    return None if text == "off" else Limit(*parse_rate(text))
-
-
-def _reads_json(context: Any) -> bool:
-    field = context.body_field
-    return field is not None and getattr(field.field_info, "media_type", "") == "application/json"
-
-
-def _answers_json(context: Any) -> bool:
-    kind = getattr(context.response_class, "value", context.response_class)
-    return context.response_field is not None and getattr(kind, "media_type", "") == "application/json"
-
-
-def _is_stream(context: Any) -> bool:
-    kind = getattr(context.response_class, "value", context.response_class)
-    return getattr(kind, "media_type", "") == "text/event-stream"
-
-
-def _placed(app: FastAPI, context: Any, prefix: str, *, is_own: bool) -> APIRoute:
-    """A route of a router, below a prefix and answering for this app; one that is not its own may be changed by it."""
-    placed: APIRoute = copy.copy(context.original_route)
-    if not is_own:
-        for name, value in vars(placed).items():
-            setattr(placed, name, getattr(context, name, value))
-    placed.path = f"{prefix}{context.path}"
-    placed.path_regex, placed.path_format, placed.param_convertors = compile_path(placed.path)
-    placed.dependency_overrides_provider = app
-    placed.app = request_response(placed.get_route_handler())
-    return placed
-
-
-def _contexts(app: FastAPI, router: APIRouter, prefix: str, included: Any) -> Iterable[Any]:
-    """The routes of a router as they are in the app.
-
-    FastAPI would analyse each of them once more, which took an eighth of the time of a start, and find the same: by
-    including it a router is given nothing but its place. For the OpenAPI document it does so, when that is asked for.
-    """
-    contexts = list(iter_route_contexts(router.routes))
-    if not all(isinstance(each.original_route, APIRoute) for each in contexts):
-        return iter_route_contexts([included])
-    own = {id(each) for each in router.routes}
-    placed = [_placed(app, each, prefix, is_own=id(each.original_route) in own) for each in contexts]
-    return iter_route_contexts(placed)
-
-
-def _file_routes(chassis: Chassis, each: Slice, contexts: Iterable[Any], *, is_root: bool) -> None:
-    """Put the routes of one router into the table, each with what it asks of a request."""
-    limit = _limit(chassis, each, is_root=is_root)
-    own_limit = each.settings.max_body_bytes
-    for context in contexts:
-        is_api_route = getattr(context, "body_field", ...) is not ...
-        size = context.max_body_size if is_api_route else None
-        path = context.path_format or context.path or ""
-        call = prepared(context)
-        if is_api_route:
-            describe_parameters(context.dependant)
-        for method in context.methods or ():
-            is_own = not is_root or path == "/api"
-            target = Target(
-                app=context.app,
-                route=context.original_route,
-                endpoint=context.endpoint,
-                slice_name=each.name,
-                method=method,
-                path=path,
-                scope=scope_of(context.endpoint, each.name, method, each.settings, is_root=is_root),
-                call=call,
-                is_json=is_api_route and _answers_json(context) and is_own,
-                takes_json=is_api_route and _reads_json(context),
-                takes_stream=is_reading_stream(context.endpoint),
-                # What a route says of itself alone is more telling than what a setting says of them all.
-                max_body_bytes=next(
-                    each for each in (size, own_limit, chassis.settings.max_body_bytes) if each is not None
-                ),
-                limit=limit,
-                limit_share=each.name if each.settings.rate_limit else "*",
-                any_origin_sends=any_origin_sends(context.endpoint),
-                has_secret_path=not _SECRET_PARAMETERS.isdisjoint(context.param_convertors),
-            )
-            chassis.table.add(target, context.path_regex, context.param_convertors)
-            if is_api_route and _is_stream(context):
-                chassis.metrics.answers.streams.add((each.name, path, method))
-
-
-def mount_slices(app: FastAPI, chassis: Chassis) -> None:
-    """Make the slices' routers routes of the app; the table that answers stands first."""
-    for each in chassis.slices:
-        for router, prefix, is_root in ((each.router, f"/api/{each.name}", False), (each.root_router, "", True)):
-            if router is None:
-                continue
-            # Each include nests one more lifespan around the app's; hundreds of them overflow the stack. They are
-            # entered one after another in `lifespan` below instead.
-            own_lifespan = app.router.lifespan_context
-            app.include_router(router, prefix=prefix, tags=[each.name])
-            app.router.lifespan_context = own_lifespan
-            contexts = _contexts(app, router, prefix, app.router.routes[-1])
-            _file_routes(chassis, each, contexts, is_root=is_root)
-    app.router.routes.insert(0, chassis.table)
 
 
 def _routers(chassis: Chassis) -> Iterable[APIRouter]:
