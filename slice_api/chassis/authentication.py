@@ -132,7 +132,7 @@ def session_token_in(headers: HeaderMap) -> str | None:
 
 def known_caller(exchange: Exchange) -> Principal | None:
     """Who asks, where that need not be found out: the same was sent before, and nothing has changed since."""
-    sent = sent_in(exchange.given)
+    sent = exchange.given.get(b"authorization") or sent_in(exchange.given)
     caller = exchange.chassis.callers.known(sent) if sent is not None else None
     if caller is not None:
         exchange.chassis.note_key_use(caller.key_id)
@@ -201,7 +201,7 @@ class Callers:
         stamp = self._storage.stamp(*self._collections)
         if stamp is None or stamp != self._stamp:
             return None
-        caller = self._known.get(_name_of(sent))
+        caller = self._known.get(blake2b(sent).digest())
         return caller if caller is not None and (caller.until is None or caller.until > self._clock()) else None
 
     async def find(self, provider: KeyProvider, sent: bytes) -> Principal | None:
@@ -214,7 +214,7 @@ class Callers:
         known = self._known  # what is found belongs there, and to no later stamp
         found = await self._identify(asked)
         if found is not None:
-            known[_name_of(sent)] = found
+            known[blake2b(sent).digest()] = found
         return found
 
     async def _identify(self, asked: _Asked) -> Principal | None:
@@ -225,10 +225,6 @@ class Callers:
         different = list(dict.fromkeys(asked))
         found = dict(zip(different, await asyncio.gather(*map(self._identify, different)), strict=True))
         return [found[each] for each in asked]
-
-
-def _name_of(sent: bytes) -> bytes:
-    return blake2b(sent).digest()
 
 
 def _identify(tx: Tx, provider: KeyProvider, key_hash: str) -> Principal | None:

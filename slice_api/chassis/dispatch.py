@@ -54,8 +54,6 @@ class Place:
 
     def converted(self, found: re.Match[str]) -> dict[str, Any]:
         """The parameters in a path that it fits."""
-        if self.is_plain:
-            return found.groupdict()
         convert = self.convertors
         return {name: convert[name].convert(value) for name, value in found.groupdict().items()}
 
@@ -159,7 +157,9 @@ class RouteTable(BaseRoute):
             found = place.pattern.match(path)
             if found is not None:
                 target = place.targets.get(method) or place.target_for(method)
-                return (target, place.converted(found)) if target is not None else None
+                if target is None:
+                    return None
+                return target, found.groupdict() if place.is_plain else place.converted(found)
         return None
 
     def offers(self, path: str, method: str) -> bool:

@@ -48,10 +48,10 @@ _MOST_HOSTS: Final = 1_000
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-def _request_id(headers: HeaderMap) -> str:
-    given = header(headers, b"x-request-id") if b"x-request-id" in headers else None
-    # They tell requests apart and need not be secret: asking the system for each would take longer than the rest of it.
-    return given if given and _REQUEST_ID.fullmatch(given) else f"{_bits(64):016x}"
+def _sent_id(headers: HeaderMap) -> str | None:
+    """The request id that the client has given, where it can be one."""
+    given = header(headers, b"x-request-id")
+    return given if given and _REQUEST_ID.fullmatch(given) else None
 
 
 def _next_link(exchange: Exchange, cursor: str) -> bytes:
@@ -227,7 +227,8 @@ class Edge:
 
     def _begin(self, scope: Scope, receive: Receive) -> Exchange:
         given, peer, trusted = by_name(scope["headers"]), scope.get("client"), self._trusted_proxies
-        request_id = _request_id(given)
+        # Ids tell requests apart and need not be secret: asking the system for each would take longer than all of it.
+        request_id = (_sent_id(given) if b"x-request-id" in given else None) or f"{_bits(64):016x}"
         client = normal_address(peer[0] if peer else "")
         if trusted:
             client = client_address(client, header(given, b"x-forwarded-for"), trusted)

@@ -192,7 +192,10 @@ def make_request_teller(settings: Settings, write: Write = write_to_stderr) -> T
 
     def tell(line: dict[str, Any]) -> None:
         line["at"] = time()
-        text = _written(line)
+        try:
+            text = orjson.dumps(line)
+        except TypeError:  # a path with a lone surrogate
+            text = _written(line)
         write((_without_keys(text) if b"slice_" in text else text) + b"\n")
 
     return tell
