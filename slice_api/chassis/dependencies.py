@@ -63,7 +63,7 @@ def _principal(exchange: Exchange) -> Principal:
 @_given
 def own_settings(exchange: Exchange) -> Any:
     """The settings of the slice that the route belongs to: `Annotated[LinksSettings, Depends(own_settings)]`."""
-    return exchange.chassis.settings_of(exchange.target.slice_name) if exchange.target else None
+    return exchange.target.settings if exchange.target else None
 
 
 async def _page_query(

@@ -107,6 +107,7 @@ def _file_routes(chassis: Chassis, each: Slice, contexts: Iterable[Any], *, is_r
                 route=context.original_route,
                 endpoint=context.endpoint,
                 slice_name=each.name,
+                settings=settings,
                 method=method,
                 path=facts.path,
                 scope=scope_of(context.endpoint, each.name, method, settings, is_root=is_root),

@@ -7,9 +7,10 @@ the query says is FastAPI's to read, so is a body that does not fit, and so is e
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from operator import itemgetter
 from typing import Annotated, Any, Final, NamedTuple, Protocol, cast, get_args, get_origin, get_type_hints
 
 from fastapi import Request, Response
@@ -248,6 +249,7 @@ def _call_of(plan: _Plan, texts: Sequence[str], body: type[BaseModel] | None, an
     needs_request = any(_REQUEST in needed for find, _, needed in [*before, (None, endpoint, places)] if find is None)
     needs_response = any(_RESPONSE in step.places for step in plan.steps)
     takes_query = plan.takes_query
+    arguments = _picking(places)
 
     async def call(scope: Scope, receive: Receive, exchange: Exchange) -> Ready | Response | None:
         if takes_query and scope["query_string"]:
@@ -268,9 +270,16 @@ def _call_of(plan: _Plan, texts: Sequence[str], body: type[BaseModel] | None, an
                 values.append(find(exchange))
             else:
                 values.append(await function(*map(values.__getitem__, needed)))
-        return answer(await endpoint(*map(values.__getitem__, places)), given)
+        return answer(await endpoint(*arguments(values)), given)
 
     return call
+
+
+def _picking(places: Sequence[int]) -> Callable[[Sequence[Any]], Iterable[Any]]:
+    """Picks the values at some places."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda values: [values[place] for place in places]
 
 
 def _blank() -> Response:

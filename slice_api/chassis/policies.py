@@ -96,6 +96,8 @@ class Target:
     """FastAPI's own route, for `request.scope["route"]`."""
     endpoint: Any
     slice_name: str
+    settings: SliceSettings
+    """Those of its slice."""
     method: str
     path: str
     """The template, such as `/api/links/{slug}`."""
