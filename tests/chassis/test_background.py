@@ -44,6 +44,17 @@ async def test_what_is_put_in_line_is_written_together_in_order(app: FastAPI, se
     assert await echoes(app, "batches") == ["one", "two", "three"]
 
 
+async def test_what_is_noted_twice_in_a_row_is_written_once(app: FastAPI, settle: Settle) -> None:
+    for item in ("one", "one", "two", "one"):
+        chassis_of(app).batches.note(LATER, item)
+    assert chassis_of(app).batches.waiting == 3
+    await settle()
+    assert await echoes(app, "batches") == ["one", "two", "one"]
+    chassis_of(app).batches.note(LATER, "one")  # what was written already is no longer in line
+    await settle()
+    assert await echoes(app, "batches") == ["one", "two", "one", "one"]
+
+
 async def test_a_route_does_not_wait_for_what_is_written_later(
     app: FastAPI, client: httpx.AsyncClient, settle: Settle
 ) -> None:
@@ -73,6 +84,17 @@ async def test_a_flush_waits_for_what_is_being_written_already(app: FastAPI, mon
     await second
     assert await echoes(app, "batches") == ["one"]
     await first
+
+
+async def test_what_is_put_in_line_is_written_without_being_asked_for(
+    app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("slice_api.chassis.batches.INTERVAL", 0)
+    for count in (1, 2):  # after the line was empty again, too
+        chassis_of(app).batches.add(LATER, "one")
+        async with asyncio.timeout(20):
+            while len(await echoes(app, "batches")) < count:  # noqa: ASYNC110 - what happens is told to nobody
+                await asyncio.sleep(0)
 
 
 async def test_what_could_not_be_written_stays_in_line_in_order(

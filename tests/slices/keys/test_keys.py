@@ -202,6 +202,16 @@ async def test_expiry_is_changed_and_cleared(client: httpx.AsyncClient, app: Fas
     assert await _status(app, made["key"]) == 200
 
 
+async def test_a_key_that_is_used_often_waits_once_for_its_last_use_to_be_written(
+    client: httpx.AsyncClient, app: FastAPI, settle: Settle
+) -> None:
+    made = await _make(client)
+    await settle()
+    for _ in range(5):
+        await _status(app, made["key"])
+    assert chassis_of(app).batches.waiting == 1
+
+
 async def test_last_use_is_told_to_the_minute(
     client: httpx.AsyncClient, app: FastAPI, clock: FrozenClock, settle: Settle
 ) -> None:

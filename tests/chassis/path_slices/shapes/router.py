@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import PlainTextResponse
 
 from slice_api.chassis import public
@@ -86,8 +86,8 @@ async def delete_shape(slug: str) -> None: ...
 
 @router.get("/{slug}/sides/{side:int}")
 @public
-async def read_side(slug: str, side: int) -> dict[str, object]:
-    return {"slug": slug, "side": side}
+async def read_side(slug: str, side: int, request: Request) -> dict[str, object]:
+    return {"slug": slug, "side": side, "converted": request.path_params["side"]}
 
 
 @router.get("/{slug}.svg")
